@@ -1,0 +1,29 @@
+"""Mistakes that the user can mend. Each carries one message: where, what, and what to do. The command line prints it
+and exits with 2; nothing else in dokhae ends in a traceback on purpose."""
+
+
+class DokhaeError(Exception):
+    """Base of every error whose message is meant for the user."""
+
+
+class DataError(DokhaeError):
+    """A data or predictions file is not what it should be."""
+
+
+class ModelError(DokhaeError):
+    """A model or tokenizer cannot be found, loaded or used."""
+
+
+class SettingsError(DokhaeError):
+    """Settings that contradict each other, or cannot be met here."""
+
+
+class TrainingError(DokhaeError):
+    """Training cannot go on."""
+
+
+class MissingExtra(DokhaeError):
+    """An optional dependency is not installed; the message names the extra."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs an optional part of dokhae that is not installed: pip install 'dokhae[{extra}]'")

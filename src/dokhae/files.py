@@ -1,0 +1,108 @@
+"""The edge: reading with clear errors, writing to a temporary name that is renamed when it is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dokhae.errors import DataError
+
+
+def read_text(path: Path) -> str:
+    """The UTF-8 text of a file, without a byte order mark; DataError where that cannot be had."""
+    path = Path(path)
+    if path.is_dir():
+        raise DataError(f"{path}: is a directory, not a file; name the file inside it")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except PermissionError:
+        raise DataError(f"{path}: no permission to read it; check its owner and mode") from None
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: is not UTF-8 (byte {error.start}); convert it, for instance with `iconv -f cp949 -t utf-8`"
+        ) from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if not text.strip():
+        raise DataError(f"{path}: is empty")
+    return text
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is any shape; the callers check theirs
+    """The parsed content of a JSON file; DataError names the place where it stops being JSON."""
+    return parse_json(read_text(path), str(path))
+
+
+def parse_json(text: str, where: str) -> Any:  # noqa: ANN401
+    """Parse JSON text; `where` (a file, or a file and line) begins the error message."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        ended = error.pos >= len(text.rstrip())
+        what = "stops in the middle: it is cut off, fetch it again" if ended else f"is not JSON: {error.msg}"
+        raise DataError(f"{where}: {what} (line {error.lineno}, column {error.colno})") from None
+    except RecursionError:
+        raise DataError(f"{where}: is nested too deeply to be read") from None
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its name when the block ends well, and vanishes when it does not."""
+    path = Path(path)
+    make_folder(path.parent)
+    if path.is_dir():
+        raise DataError(f"{path}: is a directory; name a file to write")
+    temporary: Path | None = None
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        with contextlib.suppress(OSError):
+            temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror or error}; nothing was changed") from None
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> Path:
+    """Create a folder and its parents; DataError where that cannot be done."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be made a folder: {error.strerror or error}") from None
+    return path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole text file, or nothing."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Any) -> None:  # noqa: ANN401
+    """Write a whole JSON file (UTF-8, readable Hangul), or nothing."""
+    write_text(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
