@@ -1,0 +1,145 @@
+"""The best score that a tokenizer, its windows and a maximum answer length allow, before any training."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dokhae.encoding import Features
+from dokhae.encoding.offsets import tokens_of
+from dokhae.metrics import Rule, score_answer
+from dokhae.types import Answer, Example
+
+NEIGHBOURS = 3  # tokens tried on each side of the annotated start and end
+
+REASONS = {
+    "start": "no token begins where the answer begins",
+    "end": "no token ends where the answer ends",
+    "length": "the answer has more tokens than max_answer_length",
+    "window": "no window holds the whole answer",
+    "token": "no token covers the answer",
+    "rule": "the rule refuses the annotated span itself",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """What a perfect model could score, 0 to 100, and why it could not score more."""
+
+    exact_match: float
+    f1: float
+    questions: int
+    tokens_per_character: float
+    start_representable: float  # % of answers that begin where a token begins
+    end_representable: float  # % of answers that end where a token ends
+    lost: dict[str, int]  # reason -> questions whose exact match is lost by it (the first reason that applies)
+    lost_examples: dict[str, str]  # reason -> id of one of them
+
+
+def ceiling(examples: Sequence[Example], features: Features, max_answer_length: int, rule: Rule) -> Ceiling:
+    """Score the best legal span around each annotated answer with the official rule.
+
+    Examples without an answer count as fully right: a perfect model says so.
+    """
+    found = [_best(number, example, features, max_answer_length, rule) for number, example in enumerate(examples)]
+    total = max(len(examples), 1)
+    lost = [(reason, example.id) for (_, _, reason), example in zip(found, examples, strict=True) if reason]
+    start_ok, end_ok, answered = _representable(examples, features)
+    characters = sum(len(context) for context in dict.fromkeys(example.context for example in examples))
+    return Ceiling(
+        exact_match=100.0 * sum(exact for exact, _, _ in found) / total,
+        f1=100.0 * sum(f1 for _, f1, _ in found) / total,
+        questions=len(examples),
+        tokens_per_character=len(features.context_ids) / max(characters, 1),
+        start_representable=100.0 * start_ok / max(answered, 1),
+        end_representable=100.0 * end_ok / max(answered, 1),
+        lost=dict(Counter(reason for reason, _ in lost).most_common()),
+        lost_examples={reason: name for reason, name in reversed(lost)},
+    )
+
+
+def _best(
+    number: int, example: Example, features: Features, max_answer_length: int, rule: Rule
+) -> tuple[float, float, str | None]:
+    """Best EM and F1 (0 to 1) of one example over legal spans, and the reason where EM is lost."""
+    if not example.answers:
+        return 1.0, 1.0, None
+    tokens = features.context_slice(number)
+    starts, ends = features.context_starts[tokens], features.context_ends[tokens]
+    windows = _windows_of(features, number)
+    golds = [answer.text for answer in example.answers]
+    exact = f1 = 0.0
+    for reach in (0, NEIGHBOURS):  # the annotated tokens nearly always do, their neighbours rarely help
+        texts = {
+            example.context[starts[first] : ends[last]]
+            for answer in example.answers
+            for first, last in _spans_around(answer, starts, ends, reach)
+            if last - first < max_answer_length and _held(first, last, windows)
+        }
+        scores = [score_answer(text, golds, rule) for text in texts if text]
+        exact = max((score[0] for score in scores), default=0.0)
+        f1 = max((score[1] for score in scores), default=0.0)
+        if exact == f1 == 1.0:
+            return exact, f1, None
+    reason = _reason(example.answers[0], starts, ends, windows, max_answer_length)
+    return exact, f1, None if exact == 1.0 else reason
+
+
+def _windows_of(features: Features, number: int) -> NDArray[np.int32]:
+    """Token ranges of an example's windows, (window, 2)."""
+    first, last = np.searchsorted(features.window_example, [number, number + 1])
+    return np.stack([features.window_start[first:last], features.window_end[first:last]], axis=1)
+
+
+def _spans_around(
+    answer: Answer, starts: NDArray[np.int32], ends: NDArray[np.int32], reach: int
+) -> list[tuple[int, int]]:
+    """Spans (first, last token) whose ends lie within `reach` tokens of the annotated ones."""
+    tokens = tokens_of(starts, ends, answer.start, answer.end)
+    if tokens is None:
+        return []
+    firsts = range(max(tokens[0] - reach, 0), min(tokens[0] + reach + 1, len(starts)))
+    lasts = range(max(tokens[1] - reach, 0), min(tokens[1] + reach + 1, len(starts)))
+    return [(first, last) for first in firsts for last in lasts if first <= last]
+
+
+def _held(first: int, last: int, windows: NDArray[np.int32]) -> bool:
+    """Whether one window holds the whole span."""
+    return bool(((windows[:, 0] <= first) & (last < windows[:, 1])).any())
+
+
+def _reason(
+    answer: Answer,
+    starts: NDArray[np.int32],
+    ends: NDArray[np.int32],
+    windows: NDArray[np.int32],
+    max_answer_length: int,
+) -> str:
+    tokens = tokens_of(starts, ends, answer.start, answer.end)
+    if tokens is None:
+        return "token"
+    first, last = tokens
+    checks = {
+        "start": starts[first] != answer.start,
+        "end": ends[last] != answer.end,
+        "length": last - first >= max_answer_length,
+        "window": not _held(first, last, windows),
+    }
+    return next((reason for reason, applies in checks.items() if applies), "rule")
+
+
+def _representable(examples: Sequence[Example], features: Features) -> tuple[int, int, int]:
+    """How many first answers begin on a token's start and end on a token's end, and how many examples have answers."""
+    start_ok = end_ok = answered = 0
+    for number, example in enumerate(examples):
+        if example.answers:
+            tokens = features.context_slice(number)
+            visible = features.context_ends[tokens] > features.context_starts[tokens]
+            answered += 1
+            start_ok += int(example.answers[0].start in features.context_starts[tokens][visible])
+            end_ok += int(example.answers[0].end in features.context_ends[tokens][visible])
+    return start_ok, end_ok, answered

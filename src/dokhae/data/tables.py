@@ -1,0 +1,141 @@
+"""Tables with one question a row: JSON and JSON lines, CSV and TSV, Parquet."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from dokhae.data.entries import Entry, row_entry
+from dokhae.data.fields import as_record, shortened
+from dokhae.data.lines import open_bytes, text_lines
+from dokhae.errors import DataError, MissingExtra
+from dokhae.files import parse_json
+
+REQUIRED = ("id", "question", "context")
+COLUMNS = (*REQUIRED, "title", "answers", "answer", "answer_text", "answer_start", "is_impossible")
+LARGEST_CELL = 2**31 - 1  # characters; the largest C long of every platform
+WHOLE_NUMBER = re.compile(r"(-?[0-9]{1,18})(\.0+)?")  # pandas writes 12.0 where the column has empty cells
+FLAGS = {"true": True, "1": True, "false": False, "0": False, "": None}
+
+
+def row_entries(rows: list[Any], path: Path) -> Iterator[Entry]:
+    """The questions of a JSON list of rows."""
+    for number, row in enumerate(rows, 1):
+        place = f"{path}: row {number}"
+        yield row_entry(as_record(row, place), place)
+
+
+def jsonl_entries(path: Path) -> Iterator[Entry]:
+    """The questions of a JSON lines file; blank lines are passed over."""
+    for number, line in enumerate(text_lines(path), 1):
+        if line.strip():
+            place = f"{path}: line {number}"
+            yield row_entry(as_record(parse_json(line, place), place), place)
+
+
+def csv_entries(path: Path) -> list[Entry]:
+    """The questions of a CSV file with a header."""
+    with _large_cells():
+        return list(_separated_entries(path, ","))
+
+
+def tsv_entries(path: Path) -> list[Entry]:
+    """The questions of a tab-separated file with a header, cells quoted as in CSV."""
+    with _large_cells():
+        return list(_separated_entries(path, "\t"))
+
+
+def parquet_entries(path: Path) -> Iterator[Entry]:
+    """The questions of a Parquet file; columns that are not ours are not read."""
+    for number, row in enumerate(_parquet_rows(path), 1):
+        yield row_entry(row, f"{path}: row {number}")
+
+
+@contextlib.contextmanager
+def _large_cells() -> Iterator[None]:
+    # Python refuses cells of more than 131,072 characters; the limit belongs to the whole process.
+    limit = csv.field_size_limit(LARGEST_CELL)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _separated_entries(path: Path, delimiter: str) -> Iterator[Entry]:
+    rows = _separated_rows(path, delimiter)
+    header = next(rows)[1]
+    _refuse_header(header, path)
+    for number, cells in rows:
+        place = f"{path}: row {number}"
+        if len(cells) != len(header):
+            raise DataError(f"{place}: has {len(cells)} cells but the header has {len(header)}; quote cells as needed")
+        yield row_entry(_typed(dict(zip(header, cells, strict=True)), place), place)
+
+
+def _separated_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(_lines_without_nul(path), delimiter=delimiter, strict=True)
+    try:
+        for number, cells in enumerate(reader, 1):  # the header is row 1, as spreadsheets count
+            if cells:
+                yield number, cells
+    except csv.Error as error:
+        raise DataError(
+            f"{path}: line {reader.line_num}: cannot be read as a table: {error}; check the quotes and line ends"
+        ) from None
+
+
+def _lines_without_nul(path: Path) -> Iterator[str]:
+    for number, line in enumerate(text_lines(path), 1):
+        if "\0" in line:
+            raise DataError(f"{path}: line {number} holds NUL bytes; the file is damaged, or not a text table")
+        yield line
+
+
+def _refuse_header(header: Iterable[str], path: Path) -> None:
+    names = list(header)
+    found = ", ".join(shortened(name, 30) for name in names[:12])
+    missing = [name for name in REQUIRED if name not in names]
+    if missing:
+        raise DataError(f"{path}: has no column {', '.join(missing)}; give each column its name (found {found})")
+    twice = [name for name in COLUMNS if names.count(name) > 1]
+    if twice:
+        raise DataError(f"{path}: the column {', '.join(twice)} is given twice (found {found})")
+
+
+def _typed(cells: dict[str, str], place: str) -> dict[str, Any]:
+    """Cells are all text: make of them what JSON would hold; what cannot be made stays text and is refused later."""
+    row: dict[str, Any] = dict(cells)
+    if "answers" in cells:
+        row["answers"] = parse_json(cells["answers"], f"{place}: column answers") if cells["answers"].strip() else None
+    if "answer_start" in cells:
+        row["answer_start"] = _offset(cells["answer_start"].strip())
+    if "is_impossible" in cells:
+        row["is_impossible"] = FLAGS.get(cells["is_impossible"].strip().lower(), cells["is_impossible"])
+    return row
+
+
+def _offset(cell: str) -> int | str | None:
+    match = WHOLE_NUMBER.fullmatch(cell)
+    return int(match[1]) if match else cell or None
+
+
+def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise MissingExtra("reading Parquet", "data") from None
+    with open_bytes(path) as file:
+        try:
+            table = parquet.ParquetFile(file)
+            names = table.schema_arrow.names
+            _refuse_header(names, path)
+            for batch in table.iter_batches(columns=[name for name in COLUMNS if name in names]):
+                yield from batch.to_pylist()
+        except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+            first_line = str(error).partition("\n")[0]
+            raise DataError(f"{path}: is not Parquet, or is damaged: {first_line}; write or fetch it again") from None

@@ -1,0 +1,20 @@
+"""Examples -> windows -> batches, in numpy. Character offsets are half-open and into the ORIGINAL context."""
+
+from dokhae.encoding.batches import Batch, assemble, bucket_by_length, sequence_lengths
+from dokhae.encoding.cache import cached_features
+from dokhae.encoding.features import Features, build_features
+from dokhae.encoding.layout import Layout, PairTokenizer
+from dokhae.encoding.windows import WindowConfig
+
+__all__ = [
+    "Batch",
+    "Features",
+    "Layout",
+    "PairTokenizer",
+    "WindowConfig",
+    "assemble",
+    "bucket_by_length",
+    "build_features",
+    "cached_features",
+    "sequence_lengths",
+]

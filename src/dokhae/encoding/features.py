@@ -1,0 +1,141 @@
+"""Examples -> tokens and windows, as flat arrays. Each context is tokenized once, however many questions it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dokhae.encoding.layout import PairTokenizer
+from dokhae.encoding.offsets import Ints, tokens_of
+from dokhae.encoding.windows import WindowConfig, context_spans
+from dokhae.types import Example
+
+CHUNK = 512  # contexts handed to the tokenizer at once: enough for its threads, little enough for memory
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Tokens and windows of a list of examples. Ragged arrays are flat values plus bounds."""
+
+    context_ids: Ints  # (context tokens,)
+    context_starts: Ints  # (context tokens,) characters of the context
+    context_ends: Ints  # (context tokens,)
+    context_bounds: NDArray[np.int64]  # (contexts + 1,)
+    question_ids: Ints  # (question tokens,)
+    question_bounds: NDArray[np.int64]  # (examples + 1,)
+    example_context: Ints  # (examples,) which context
+    answer_start: Ints  # (examples,) first token of the first gold answer in its context; -1 = none
+    answer_end: Ints  # (examples,) last token of it, inclusive
+    window_example: Ints  # (windows,) in the order of the examples
+    window_start: Ints  # (windows,) half-open range of the context's tokens
+    window_end: Ints  # (windows,)
+    truncated_questions: Ints  # examples whose question was cut
+
+    @property
+    def window_count(self) -> int:
+        """Number of windows."""
+        return len(self.window_example)
+
+    def context_slice(self, example: int) -> slice:
+        """Where the tokens of an example's context lie in the flat arrays."""
+        context = self.example_context[example]
+        return slice(int(self.context_bounds[context]), int(self.context_bounds[context + 1]))
+
+    def question_lengths(self) -> NDArray[np.int64]:
+        """Tokens of each question, after cutting; (examples,)."""
+        return np.diff(self.question_bounds)
+
+
+def build_features(
+    examples: Sequence[Example],
+    tokenizer: PairTokenizer,
+    config: WindowConfig,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Features:
+    """Tokenize the contexts and questions of `examples` and cut the windows.
+
+    progress is called with the number of contexts done. Raises SettingsError, naming the question, where the windows
+    cannot hold a question, the step or the overlap.
+    """
+    contexts = list(dict.fromkeys(example.context for example in examples))
+    number = {context: index for index, context in enumerate(contexts)}
+    example_context = np.array([number[example.context] for example in examples], dtype=np.int32)
+    ids, starts, ends, bounds = _tokenize_contexts(contexts, tokenizer, progress)
+    questions = tokenizer.tokenize_ids([example.question for example in examples])
+    truncated = [index for index, question in enumerate(questions) if len(question) > config.max_question_length]
+    questions = [question[: config.max_question_length] for question in questions]
+    windows = _cut_windows(examples, questions, np.diff(bounds)[example_context], tokenizer, config)
+    answers = _answer_tokens(examples, example_context, starts, ends, bounds)
+    return Features(
+        context_ids=ids,
+        context_starts=starts,
+        context_ends=ends,
+        context_bounds=bounds,
+        question_ids=_flat(questions),
+        question_bounds=_bounds([len(question) for question in questions]),
+        example_context=example_context,
+        answer_start=answers[:, 0],
+        answer_end=answers[:, 1],
+        window_example=windows[:, 0],
+        window_start=windows[:, 1],
+        window_end=windows[:, 2],
+        truncated_questions=np.array(truncated, dtype=np.int32),
+    )
+
+
+def _tokenize_contexts(
+    contexts: list[str], tokenizer: PairTokenizer, progress: Callable[[int], None]
+) -> tuple[Ints, Ints, Ints, NDArray[np.int64]]:
+    texts = []
+    for first in range(0, len(contexts), CHUNK):
+        texts += tokenizer.tokenize(contexts[first : first + CHUNK])
+        progress(len(texts))
+    bounds = _bounds([len(text.ids) for text in texts])
+    return (
+        _flat([text.ids for text in texts]),
+        _flat([text.starts for text in texts]),
+        _flat([text.ends for text in texts]),
+        bounds,
+    )
+
+
+def _cut_windows(
+    examples: Sequence[Example],
+    questions: Sequence[Ints],
+    context_lengths: NDArray[np.int64],
+    tokenizer: PairTokenizer,
+    config: WindowConfig,
+) -> Ints:
+    """Rows of (example, first token, token after the last) for every window."""
+    rows = []
+    room = config.max_length - tokenizer.layout.special_count
+    for index, (question, length) in enumerate(zip(questions, context_lengths.tolist(), strict=True)):
+        capacity = room - len(question)
+        advance = config.advance(capacity, f"question {examples[index].id}") if length > capacity or capacity < 1 else capacity
+        rows += [(index, start, end) for start, end in context_spans(length, capacity, advance)]
+    return np.array(rows, dtype=np.int32).reshape(-1, 3)
+
+
+def _answer_tokens(
+    examples: Sequence[Example], example_context: Ints, starts: Ints, ends: Ints, bounds: NDArray[np.int64]
+) -> Ints:
+    """First and last token of each example's first gold answer, (-1, -1) where it has none or no token covers it."""
+    rows = np.full((len(examples), 2), -1, dtype=np.int32)
+    for index, example in enumerate(examples):
+        if example.answers:
+            context = example_context[index]
+            here = slice(int(bounds[context]), int(bounds[context + 1]))
+            answer = example.answers[0]
+            rows[index] = tokens_of(starts[here], ends[here], answer.start, answer.end) or (-1, -1)
+    return rows
+
+
+def _flat(parts: Sequence[Ints]) -> Ints:
+    return np.concatenate(parts).astype(np.int32) if parts else np.empty(0, dtype=np.int32)
+
+
+def _bounds(lengths: Sequence[int]) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)

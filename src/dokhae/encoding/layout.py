@@ -1,0 +1,143 @@
+"""How a tokenizer lays out a pair: which special tokens stand where, asked of the tokenizer by a probe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from dokhae.encoding.offsets import Ints, tidy
+from dokhae.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The frame around a question and a slice of its context: before, first text, between, second text, after."""
+
+    specials: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]  # token ids before, between and after
+    special_types: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]  # their token type ids
+    text_types: tuple[int, int]  # token type ids of the first and the second text
+    question_first: bool
+    cls: tuple[int, int]  # (which group of specials, index in it)
+    pad_id: int
+    pad_type: int
+    pad_left: bool
+    input_names: tuple[str, ...]  # what the model is given: input_ids, attention_mask, token_type_ids
+
+    @property
+    def special_count(self) -> int:
+        """Number of special tokens in every window."""
+        return sum(len(group) for group in self.specials)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizedText:
+    """One text: token ids and the characters they stand for, all (token,)."""
+
+    ids: Ints
+    starts: Ints
+    ends: Ints
+
+
+class PairTokenizer:
+    """A fast tokenizer seen as two things: texts -> tokens with exact offsets, and the layout of a pair."""
+
+    def __init__(self, tokenizer: Tokenizer, layout: Layout) -> None:
+        self._tokenizer = Tokenizer.from_str(tokenizer.to_str())  # a copy: ours neither pads nor truncates
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self.layout = layout
+        self._word_mark = self._tokenizer.token_to_id("▁")
+        self._unknown = _unknown_id(self._tokenizer)
+
+    @classmethod
+    def of(cls, fast: Any, input_names: Sequence[str] | None = None) -> PairTokenizer:  # noqa: ANN401
+        """Ask a fast tokenizer of transformers for its layout; input_names: where the model takes fewer inputs.
+
+        Raises ModelError where it has no CLS or no padding token.
+        """
+        for name in ("cls_token_id", "pad_token_id"):
+            if getattr(fast, name) is None:
+                raise ModelError(f"{fast.name_or_path}: its tokenizer has no {name[:3].upper()} token, "
+                                 "so it cannot feed a span head; choose an encoder such as BERT, RoBERTa or ELECTRA")
+        return cls(fast.backend_tokenizer, _probe(fast, tuple(input_names or fast.model_input_names)))
+
+    @property
+    def identity(self) -> str:
+        """Everything that shapes its output, as text (for the cache key)."""
+        return f"{self._tokenizer.to_str()}{self.layout}"
+
+    @property
+    def unknown_id(self) -> int | None:
+        """Token id of the unknown token, None where the tokenizer has none (byte-level BPE)."""
+        return self._unknown
+
+    def tokenize(self, texts: Sequence[str]) -> list[TokenizedText]:
+        """Tokens of each text, without special tokens, offsets into the text as it was given."""
+        encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return [self._tidy(text, encoding) for text, encoding in zip(texts, encodings, strict=True)]
+
+    def tokenize_ids(self, texts: Sequence[str]) -> list[Ints]:
+        """Token ids alone, for questions."""
+        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
+
+    def normalized(self, text: str) -> str:
+        """The text as the tokenizer's normaliser leaves it."""
+        normalizer = self._tokenizer.normalizer
+        return text if normalizer is None else str(normalizer.normalize_str(text))
+
+    def _tidy(self, text: str, encoding: Any) -> TokenizedText:  # noqa: ANN401 - tokenizers.Encoding
+        ids = np.array(encoding.ids, dtype=np.int32)
+        offsets = np.array(encoding.offsets, dtype=np.int32).reshape(-1, 2)
+        starts, ends = offsets[:, 0], offsets[:, 1]
+        if self._word_mark is not None:
+            # a lone word mark stands for a space that may not even be there, yet it claims the first letter
+            ends = np.where(ids == self._word_mark, starts, ends)
+        starts, ends = tidy(text, starts, ends)
+        return TokenizedText(ids, starts, ends)
+
+
+def _unknown_id(tokenizer: Tokenizer) -> int | None:
+    token = getattr(tokenizer.model, "unk_token", None)
+    return None if token is None else tokenizer.token_to_id(token)
+
+
+def _probe(fast: Any, input_names: tuple[str, ...]) -> Layout:  # noqa: ANN401
+    """Encode a pair of letters and read off what the tokenizer put around them."""
+    probe = Tokenizer.from_str(fast.backend_tokenizer.to_str())
+    probe.no_padding()
+    probe.no_truncation()
+    encoding = probe.encode("a", "b")
+    groups: list[list[int]] = [[], [], []]
+    types: list[list[int]] = [[], [], []]
+    text_types = [0, 0]
+    group = 0
+    for token, kind, sequence in zip(encoding.ids, encoding.type_ids, encoding.sequence_ids, strict=True):
+        if sequence is None:
+            groups[group].append(token)
+            types[group].append(kind)
+        else:
+            text_types[sequence] = kind
+            group = sequence + 1
+    cls = [(number, tokens.index(fast.cls_token_id)) for number, tokens in enumerate(groups)
+           if fast.cls_token_id in tokens]  # fmt: skip
+    if not cls:
+        raise ModelError(f"{fast.name_or_path}: its tokenizer does not put the CLS token into a pair of texts")
+    left = fast.padding_side == "left"
+    before, between, after = (tuple(tokens) for tokens in groups)
+    types_before, types_between, types_after = (tuple(kinds) for kinds in types)
+    return Layout(
+        specials=(before, between, after),
+        special_types=(types_before, types_between, types_after),
+        text_types=(text_types[0], text_types[1]),
+        question_first=not left,  # XLNet and its like were trained with the context first, the question beside the CLS
+        cls=cls[0],
+        pad_id=fast.pad_token_id,
+        pad_type=fast.pad_token_type_id,
+        pad_left=left,
+        input_names=input_names,
+    )

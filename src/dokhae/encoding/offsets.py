@@ -1,0 +1,84 @@
+"""Token offsets -> exact character ranges of the original text, and answers -> tokens."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int32]
+
+# str.isspace as a table; no white space lies beyond U+3000.
+SPACE = np.array([chr(code).isspace() for code in range(0x3001)] + [False])
+
+
+def tidy(text: str, starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
+    """Character ranges of the tokens of `text`, without surrounding white space and without cut characters.
+
+    starts, ends: (token,) as the tokenizers library gives them. Three things are mended: byte-level BPE and
+    SentencePiece count the space before a word to the word; normalisers that compose (NFC, NFKC) or strip accents
+    leave the combining marks and Hangul jamo after the first one outside of every token; offsets that step back.
+    Returns arrays of the same shape; an empty range (start == end) is a token that stands for no visible character.
+    """
+    if not len(starts):
+        return starts, ends
+    codes = code_points(text)
+    space = SPACE[np.minimum(codes, len(SPACE) - 1)]
+    starts, ends = _trim(space, starts, ends)
+    covered = np.cumsum(
+        np.bincount(starts, minlength=len(text) + 1) - np.bincount(ends, minlength=len(text) + 1)
+    )[:-1]
+    for position in np.flatnonzero((covered == 0) & ~space).tolist():
+        if continues(text[position]):
+            ends = np.where((ends == position) & (starts < position), position + 1, ends)
+    return np.maximum.accumulate(starts), np.maximum.accumulate(ends)
+
+
+def code_points(text: str) -> NDArray[np.uint32]:
+    """The code points of a text, (character,)."""
+    byte_order = "utf-32-le" if sys.byteorder == "little" else "utf-32-be"
+    return np.frombuffer(text.encode(byte_order), dtype=np.uint32)
+
+
+def continues(character: str) -> bool:
+    """Whether a character belongs to the one before it: a combining mark, a Hangul vowel or final jamo, a joiner."""
+    return (
+        unicodedata.category(character) in ("Mn", "Mc", "Me")
+        or "\u1160" <= character <= "\u11ff"  # Hangul jungseong and jongseong
+        or "\ud7b0" <= character <= "\ud7ff"  # the same, old letters
+        or character in "\u200d\uff9e\uff9f"  # zero-width joiner, half-width voiced sound marks
+    )
+
+
+def _trim(space: NDArray[np.bool_], starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
+    """Move starts forward to the next visible character and ends back behind the previous one."""
+    length = len(space)
+    positions = np.arange(length, dtype=np.int32)
+    next_visible = np.append(np.where(space, length, positions), length).astype(np.int32)
+    next_visible = np.minimum.accumulate(next_visible[::-1])[::-1]
+    after_visible = np.insert(np.where(space, 0, positions + 1), 0, 0).astype(np.int32)
+    after_visible = np.maximum.accumulate(after_visible)
+    # a token of white space alone becomes an empty range where the next visible character is
+    empty = starts >= ends
+    starts, ends = next_visible[np.minimum(starts, length)], after_visible[np.minimum(ends, length)]
+    return starts, np.where(empty, starts, np.maximum(ends, starts))
+
+
+def tokens_of(starts: Ints, ends: Ints, char_start: int, char_end: int) -> tuple[int, int] | None:
+    """The first and last token (inclusive) that cover characters [char_start, char_end); None where no token does.
+
+    Where several tokens share a character (byte-level BPE), those whose boundary is exactly the asked one win.
+    """
+    visible = np.flatnonzero(ends > starts)
+    starts, ends = starts[visible], ends[visible]
+    exact_start = int(np.searchsorted(starts, char_start, side="left"))
+    if exact_start == len(starts) or starts[exact_start] != char_start:
+        exact_start = int(np.searchsorted(ends, char_start, side="right"))
+    exact_end = int(np.searchsorted(ends, char_end, side="right")) - 1
+    if exact_end < 0 or ends[exact_end] != char_end:
+        exact_end = int(np.searchsorted(starts, char_end, side="left")) - 1
+    if exact_start >= len(starts) or exact_end < exact_start:
+        return None
+    return int(visible[exact_start]), int(visible[exact_end])

@@ -1,0 +1,78 @@
+"""Exact match and F1 of single questions, 0 to 1."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from dokhae.errors import DataError
+from dokhae.metrics.rules import Rule
+from dokhae.types import Example
+
+Score = tuple[float, float]  # exact match, F1
+
+
+def score_answer(prediction: str, golds: Sequence[str], rule: Rule) -> Score:
+    """Exact match and F1 of one prediction, each the best over the golds; DataError where none is left."""
+    predicted = rule.normalize(prediction)
+    normalized = {rule.normalize(gold) for gold in golds}
+    if rule.drops_empty_golds:
+        normalized.discard("")
+    if rule.has_null and not normalized:
+        normalized = {""}
+    if not normalized:
+        raise DataError("no gold answer to compare with; score with labelled data, or a rule that knows unanswerables")
+    if predicted in normalized:
+        return 1.0, 1.0 if predicted else rule.f1_of_two_empty
+    return 0.0, best_f1(rule.units(predicted), [rule.units(gold) for gold in normalized])
+
+
+def best_f1(predicted: Sequence[str], golds: Iterable[Sequence[str]]) -> float:
+    """The best F1 of units (words or characters) over golds that differ from the prediction."""
+    best = 0.0
+    for gold in golds:
+        shared = count_shared(predicted, gold)
+        if shared:
+            precision, recall = shared / len(predicted), shared / len(gold)
+            best = max(best, 2 * precision * recall / (precision + recall))
+    return best
+
+
+def count_shared(predicted: Sequence[str], gold: Sequence[str]) -> int:
+    """How many units two texts share, each as often as both have it."""
+    predicted_once, gold_once = set(predicted), set(gold)
+    if len(predicted_once) == len(predicted) or len(gold_once) == len(gold):
+        return len(
+            predicted_once & gold_once
+        )  # nothing repeats on one side, so counting, which is slow, changes nothing
+    return sum((Counter(predicted) & Counter(gold)).values())
+
+
+def score_each(examples: Iterable[Example], predictions: Mapping[str, str], rule: Rule) -> dict[str, Score]:
+    """Exact match and F1 of every question, by id; of questions that share an id, the last counts."""
+    examples = list(examples)
+    return dict(zip((example.id for example in examples), score_in_order(examples, predictions, rule), strict=True))
+
+
+def score_in_order(examples: Iterable[Example], predictions: Mapping[str, str], rule: Rule) -> list[Score]:
+    """Exact match and F1 of every question, in the order of the examples, duplicates included."""
+    return [_score_example(example, predictions, rule) for example in examples]
+
+
+def has_answer_by_id(examples: Iterable[Example]) -> dict[str, bool]:
+    """Whether each question has a gold answer, even one that normalises to nothing."""
+    return {example.id: bool(example.answers) for example in examples}
+
+
+def _score_example(example: Example, predictions: Mapping[str, str], rule: Rule) -> Score:
+    prediction = predictions.get(example.id)
+    if isinstance(prediction, str):
+        try:
+            return score_answer(prediction, [answer.text for answer in example.answers], rule)
+        except DataError as error:
+            raise DataError(f"question {example.id}: {error}") from None
+    if example.id in predictions:
+        raise DataError(f"question {example.id}: the prediction is {prediction!r}, not a text; write '' for no answer")
+    if not rule.missing_scores_zero:
+        raise DataError(f"question {example.id} has no prediction: the official script fails on that; write ''")
+    return 0.0, 0.0

@@ -1,0 +1,1 @@
+"""Encoders with a span head, through transformers' auto classes; torch is imported by the modules below, not here."""

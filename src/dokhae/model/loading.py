@@ -1,0 +1,155 @@
+"""Tokenizers and models by hub name or local folder, with one clear error where they cannot be had."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dokhae.errors import MissingExtra, ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a model comes from: a local folder, or a hub name."""
+
+    name: str
+    folder: Path | None  # None: the hub
+    offline: bool = False  # the hub cannot be reached: only what is in its local cache
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What every from_pretrained of transformers is given."""
+        return {"local_files_only": self.offline or self.folder is not None}
+
+
+def locate(name: str | Path) -> Source:
+    """Find a model: a folder is taken as it is, anything else is asked of the hub.
+
+    Raises ModelError where neither has it, so that nothing retries for a minute on a misspelt name.
+    """
+    text = str(name)
+    folder = Path(text).expanduser()
+    if folder.is_dir():
+        return Source(str(folder), folder)
+    if folder.exists():
+        raise ModelError(f"{text}: is a file; a model is a folder with config.json, weights and tokenizer files")
+    if text.count("/") > 1 or text.startswith((".", "/", "~")) or "\\" in text:
+        raise ModelError(f"{text}: there is no such model folder")
+    return _ask_hub(text)
+
+
+def _ask_hub(name: str) -> Source:
+    with _extra():
+        from huggingface_hub import HfApi, try_to_load_from_cache
+        from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
+    try:
+        HfApi().model_info(name, timeout=10)
+        return Source(name, None)
+    except GatedRepoError:
+        raise ModelError(f"{name}: is gated; accept its terms on the hub and log in with `hf auth login`") from None
+    except RepositoryNotFoundError:
+        raise ModelError(f"{name}: there is no folder of that name here and no such model on the hub "
+                         "(a private model needs `hf auth login`)") from None  # fmt: skip
+    except HFValidationError as error:
+        raise ModelError(f"{name}: is neither a folder nor a name the hub could have: {error}") from None
+    except Exception as error:  # any fault of the network, whatever HTTP library the hub client uses
+        if isinstance(try_to_load_from_cache(name, "config.json"), str):
+            return Source(name, None, offline=True)
+        raise ModelError(f"{name}: there is no folder of that name here, the hub cannot be reached ({error}), and the "
+                         "model is not in the hub's local cache; check the name and the connection") from None  # fmt: skip
+
+
+def load_tokenizer(source: Source, trust_remote_code: bool = False) -> Any:  # noqa: ANN401 - a transformers tokenizer
+    """A fast tokenizer. ModelError where the folder has none, or only one without character offsets."""
+    with _extra():
+        from transformers import AutoTokenizer
+    with _explained(source, "tokenizer"):
+        tokenizer = AutoTokenizer.from_pretrained(
+            source.name, trust_remote_code=trust_remote_code, **source.options
+        )
+    if not getattr(tokenizer, "is_fast", False):
+        raise ModelError(f"{source.name}: has only a slow tokenizer ({type(tokenizer).__name__}), which gives no "
+                         "character offsets; choose a model with a tokenizer.json")  # fmt: skip
+    files = set(tokenizer.vocab_files_names.values()) | {"tokenizer.json"}
+    if source.folder is not None and not any((source.folder / file).exists() for file in files):
+        # transformers makes up a tokenizer of five entries here instead of failing
+        raise ModelError(f"{source.name}: has no tokenizer ({' or '.join(sorted(files))}); "
+                         "copy its files beside config.json")  # fmt: skip
+    return tokenizer
+
+
+def load_model(source: Source, trust_remote_code: bool = False) -> Any:  # noqa: ANN401 - a transformers model
+    """A model with a span head, in float32; weights that are not there (a new head) are drawn from torch's seed."""
+    with _extra():
+        import torch
+        from transformers import AutoModelForQuestionAnswering
+    with _explained(source, "model"), _quiet():
+        return AutoModelForQuestionAnswering.from_pretrained(
+            source.name, trust_remote_code=trust_remote_code, dtype=torch.float32, **source.options
+        )
+
+
+def input_names(tokenizer: Any, model: Any) -> tuple[str, ...]:  # noqa: ANN401
+    """The inputs that the tokenizer makes and the model can take.
+
+    KLUE's RoBERTa, for one, has a BERT tokenizer with two token types and an embedding for one of them.
+    """
+    takes = inspect.signature(model.forward).parameters
+    types = getattr(model.config, "type_vocab_size", 2) or 0
+    names = [name for name in tokenizer.model_input_names if name in takes]
+    return tuple(name for name in names if name != "token_type_ids" or types > 1)
+
+
+@contextlib.contextmanager
+def _explained(source: Source, what: str) -> Iterator[None]:
+    """Whatever transformers raises, as one ModelError."""
+    try:
+        yield
+    except MissingExtra:
+        raise
+    except Exception as error:
+        first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        where = "the folder" if source.folder else "the hub"
+        raise ModelError(f"{source.name}: no {what} could be loaded from {where}: {first}") from None
+
+
+@contextlib.contextmanager
+def _extra() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtra(f"loading a model (`{error.name}`)", "train") from None
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back transformers' report of new head weights and its progress bar: both are expected here."""
+    from transformers.utils import logging as transformers_logging
+
+    logger = logging.getLogger("transformers")
+    level, bars = logger.level, transformers_logging.is_progress_bar_enabled()
+    logger.setLevel(logging.ERROR)
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
+def longest_input(model: Any) -> int | None:  # noqa: ANN401
+    """Tokens that the model's position embeddings allow; None where it has none to ask (relative positions).
+
+    RoBERTa and its kin count positions from the padding index + 1.
+    """
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and hasattr(module, "num_embeddings"):
+            padding = module.padding_idx
+            return int(module.num_embeddings - (0 if padding is None else padding + 1))
+    return None

@@ -1,0 +1,66 @@
+"""Progress with an estimate of the time left: a bar on a terminal, a line every few seconds elsewhere; on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+SECONDS_BETWEEN_LINES = 15.0
+
+Update = Callable[..., None]  # update(done, note="")
+
+
+@contextmanager
+def track(label: str, total: int, show: bool = True, unit: str = "") -> Iterator[Update]:
+    """A function update(done, note) for the block; it draws how much of `total` is done and the time left."""
+    if not show or total < 1:
+        yield lambda done, note="": None
+    elif sys.stderr.isatty():
+        with _bar(label, total) as update:
+            yield update
+    else:
+        yield _lines(label, total, unit)
+
+
+@contextmanager
+def _bar(label: str, total: int) -> Iterator[Update]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(label, total=total, note="")
+        yield lambda done, note="": progress.update(task, completed=done, note=note)
+
+
+def _lines(label: str, total: int, unit: str) -> Update:
+    begun = last = time.monotonic()
+    first: int | None = None
+
+    def update(done: int, note: str = "") -> None:
+        nonlocal last, first
+        now = time.monotonic()
+        first = done if first is None else first  # a resumed run does not count what was done before
+        if now - last >= SECONDS_BETWEEN_LINES or (done >= total and last > begun):
+            last = now
+            left = (now - begun) / max(done - first, 1) * (total - done)
+            parts = (f"{label}: {done}/{total}{unit}", f"{clock(left)} left" if done < total else clock(now - begun), note)
+            sys.stderr.write("  ".join(part for part in parts if part) + "\n")
+            sys.stderr.flush()
+
+    return update
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss or h:mm:ss."""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"

@@ -1,0 +1,107 @@
+"""What users hold: a trained reader that answers questions with exact character offsets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from dokhae.encoding import Features, PairTokenizer, build_features
+from dokhae.errors import SettingsError
+from dokhae.predict import Score, predict
+from dokhae.settings import NullThreshold, ReaderSettings
+from dokhae.types import Example, Prediction
+
+
+class Reader:
+    """A tokenizer, a score and the settings that were saved with the model.
+
+    >>> reader = Reader.load("runs/korquad/model")
+    >>> prediction = reader(question="수도는 어디인가?", context="서울은 대한민국의 수도이다.")
+    >>> prediction.text, prediction.start, prediction.end
+    ('서울', 0, 2)
+    """
+
+    def __init__(
+        self, tokenizer: PairTokenizer, score: Score, settings: ReaderSettings, longest: int | None = None
+    ) -> None:
+        if longest is not None and settings.windows.max_length > longest:
+            raise SettingsError(f"windows of {settings.windows.max_length} tokens are asked for, but the model's "
+                                f"positions end at {longest}; lower max_length")  # fmt: skip
+        self.tokenizer = tokenizer
+        self.score = score
+        self.settings = settings
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path,
+        device: str = "auto",
+        precision: str = "fp32",
+        settings: ReaderSettings | None = None,
+        trust_remote_code: bool = False,
+    ) -> Reader:
+        """Load a reader from a model folder, a run folder (its `model/`), or the hub.
+
+        settings: overrides what was saved with the model; a model that dokhae did not train has the defaults, cut to
+        what its positions allow. Raises ModelError where there is no such model, or none with a fast tokenizer.
+        """
+        from dokhae.model import loading
+
+        source = loading.locate(model_folder(model))
+        fast = loading.load_tokenizer(source, trust_remote_code)
+        network = loading.load_model(source, trust_remote_code)
+        longest = loading.longest_input(network)
+        if settings is None:
+            settings = (ReaderSettings.load(source.folder) if source.folder else None) or _defaults(longest)
+        tokenizer = PairTokenizer.of(fast, loading.input_names(fast, network))
+
+        from dokhae.model.span import TorchScore, check_precision, choose_device
+
+        device = choose_device(device)
+        check_precision(precision, device)
+        return cls(tokenizer, TorchScore(network, device, precision), settings, longest)  # type: ignore[arg-type]
+
+    def __call__(self, question: str, context: str) -> Prediction:
+        """Answer one question; `.text` is "" (and start and end None) where the reader says there is no answer."""
+        return self.predict([Example(id="", question=question, context=context)])[0]
+
+    def predict(
+        self,
+        examples: Sequence[Example],
+        batch_size: int = 32,
+        features: Features | None = None,
+        progress: Callable[[int], None] = lambda done: None,
+    ) -> list[Prediction]:
+        """One prediction for each example, in their order; `features` where they are already built."""
+        if features is None:
+            features = build_features(examples, self.tokenizer, self.settings.windows)
+        threshold = self.settings.null_threshold
+        return predict(
+            examples,
+            features,
+            self.tokenizer.layout,
+            self.score,
+            self.settings.decoding,
+            None if threshold is None else threshold.value,
+            batch_size,
+            progress,
+        )
+
+    def with_null_threshold(self, threshold: NullThreshold | None) -> Reader:
+        """The same reader that says "no answer" by another threshold, or (None) always answers."""
+        return Reader(self.tokenizer, self.score, replace(self.settings, null_threshold=threshold))
+
+
+def model_folder(model: str | Path) -> str | Path:
+    """A run folder stands for the model in it."""
+    inside = Path(model).expanduser() / "model"
+    return inside if (inside / "config.json").exists() else model
+
+
+def _defaults(longest: int | None) -> ReaderSettings:
+    """For a model that dokhae did not train: the usual windows, cut to what the positions allow."""
+    settings = ReaderSettings()
+    if longest is None or longest >= settings.windows.max_length:
+        return settings
+    return replace(settings, windows=replace(settings.windows, max_length=longest, overlap=longest // 4))

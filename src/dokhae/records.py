@@ -1,0 +1,94 @@
+"""Settings as dataclasses <-> settings as mappings (YAML and JSON files), with unknown names refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dokhae.errors import SettingsError
+from dokhae.files import read_text
+
+Record = TypeVar("Record")
+
+
+def from_mapping(kind: type[Record], content: Any, where: str) -> Record:  # noqa: ANN401 - what a file holds
+    """A record from a mapping; `where` (the file) begins the message of every SettingsError.
+
+    Unknown names, missing ones and values of another type are refused; nested records are nested mappings.
+    """
+    if not isinstance(content, Mapping):
+        raise SettingsError(f"{where}: has to be a mapping of setting: value")
+    hints = typing.get_type_hints(kind)
+    known = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    for name in content:
+        if name not in known:
+            raise SettingsError(f"{where}: {name!r} is not a setting{nearest(str(name), list(known))}")
+    missing = [name for name, field in known.items() if name not in content and _required(field)]
+    if missing:
+        raise SettingsError(f"{where}: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
+    return kind(**{name: _value(hints[name], value, f"{where}: {name}") for name, value in content.items()})
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file; hyphens in names are read as underscores."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path}: has to be a mapping of setting: value")
+    return {str(name).replace("-", "_"): value for name, value in content.items()}
+
+
+def to_mapping(record: Any) -> Any:  # noqa: ANN401 - a record, or a value in one
+    """The record as plain values, paths as text."""
+    if dataclasses.is_dataclass(record):
+        return {field.name: to_mapping(getattr(record, field.name)) for field in dataclasses.fields(record)}
+    return str(record) if isinstance(record, Path) else record
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """A hint for a misspelt name, "" where nothing is near."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
+
+
+def _required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401
+    """A value as its type wants it; a whole number passes for a float, text for a path."""
+    options = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    if value is None and type(None) in options:
+        return None
+    hint = next(option for option in options if option is not type(None))
+    if dataclasses.is_dataclass(hint):
+        return from_mapping(hint, value, where)  # type: ignore[arg-type]
+    if typing.get_origin(hint) is typing.Literal:
+        if value in typing.get_args(hint):
+            return value
+        raise SettingsError(f"{where}: is {value!r}; it can be {', '.join(map(str, typing.get_args(hint)))}")
+    return _plain(hint, value, where)
+
+
+def _plain(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401
+    if hint is float and isinstance(value, str):  # YAML 1.1 reads 5e-5 as text
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    if hint is Path and isinstance(value, (str, Path)):
+        return Path(value)
+    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        return value
+    raise SettingsError(f"{where}: is {value!r}, where {hint.__name__} is wanted")

@@ -1,0 +1,70 @@
+"""The images of the official SQuAD 2.0 script, under its file names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dokhae.errors import MissingExtra
+from dokhae.files import atomic_path, make_folder
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from dokhae.metrics import Curve
+
+TITLES = {
+    "pr_exact": "Precision-Recall curve for Exact Match score",
+    "pr_f1": "Precision-Recall curve for F1 score",
+    "pr_oracle": "Oracle Precision-Recall curve (binary task of HasAns vs. NoAns)",
+}
+
+
+def draw_squad2_images(
+    folder: Path, curves: Mapping[str, Curve], na_probs: Mapping[str, float], has_answer: Mapping[str, bool]
+) -> list[Path]:
+    """Write pr_*.png and na_prob_hist_*.png into the folder; a subset without questions gets no image."""
+    make_folder(folder)
+    images = {f"{name}.png": _draw_curve(curve, TITLES[name]) for name, curve in curves.items()}
+    for subset, wanted in (("hasAns", True), ("noAns", False)):
+        probabilities = [na_probs[id] for id, answerable in has_answer.items() if answerable is wanted]
+        if probabilities:
+            images[f"na_prob_hist_{subset}.png"] = _draw_histogram(probabilities, subset)
+    for name, figure in images.items():
+        with atomic_path(Path(folder) / name) as temporary:
+            figure.savefig(temporary, format="png")
+    return [Path(folder) / name for name in images]
+
+
+def _draw_curve(curve: Curve, title: str) -> Figure:
+    figure, axes = _empty_figure()
+    axes.step(curve.recalls, curve.precisions, color="b", alpha=0.2, where="post")
+    axes.fill_between(curve.recalls, curve.precisions, step="post", alpha=0.2, color="b")
+    axes.set(xlabel="Recall", ylabel="Precision", xlim=(0.0, 1.05), ylim=(0.0, 1.05), title=title)
+    return figure
+
+
+def _draw_histogram(probabilities: Sequence[float], subset: str) -> Figure:
+    figure, axes = _empty_figure()
+    weights = [1 / len(probabilities)] * len(probabilities)
+    axes.hist(probabilities, weights=weights, bins=20, range=(0.0, 1.0))
+    axes.set(
+        xlabel="Model probability of no-answer",
+        ylabel="Proportion of dataset",
+        title=f"Histogram of no-answer probability: {subset}",
+    )
+    return figure
+
+
+def _empty_figure() -> tuple[Figure, Axes]:
+    # Not pyplot: it would choose a backend for the whole process and keep every figure alive.
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtra("images of curves", "report") from None
+    figure = Figure()
+    FigureCanvasAgg(figure)
+    return figure, figure.add_subplot()

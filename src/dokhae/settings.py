@@ -1,0 +1,60 @@
+"""What is saved beside a model's weights, so that every later consumer cuts, decodes and refuses as it was fitted."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from dokhae.decoding import DecodingConfig
+from dokhae.encoding import WindowConfig
+from dokhae.errors import ModelError
+from dokhae.files import read_json, write_json
+from dokhae.records import from_mapping
+
+FILE_NAME = "dokhae.json"
+FORMAT = 1
+
+@dataclass(frozen=True, slots=True)
+class NullThreshold:
+    """When to say that there is no answer: null score difference > value. Says where the value comes from."""
+
+    value: float = 0.0
+    origin: Literal["default", "set", "fitted"] = "default"
+    exact_match: float | None = None  # the value that is best for EM on `split`
+    f1: float | None = None  # the value that is best for F1 on `split`
+    split: str | None = None  # the file it was fitted on
+    sha256: str | None = None  # of that file
+
+    def described(self, scored: str | None = None) -> str:
+        """In words, with a mark where the scored file is the one it was fitted on."""
+        if self.origin != "fitted":
+            return f"null threshold {self.value:g} ({self.origin})"
+        aim = "F1" if self.value == self.f1 else "EM"
+        same = "; FITTED ON THE SPLIT IT IS REPORTED ON" if scored is not None and scored == self.sha256 else ""
+        return f"null threshold {self.value:g} (fitted for {aim} on {self.split}{same})"
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderSettings:
+    """Windows, decoding and null threshold of a trained reader, and the benchmark it was trained for."""
+
+    benchmark: str | None = None
+    windows: WindowConfig = field(default_factory=WindowConfig)
+    decoding: DecodingConfig = field(default_factory=DecodingConfig)
+    null_threshold: NullThreshold | None = None  # None: always answers
+
+    def save(self, folder: Path) -> None:
+        """Write dokhae.json into a model folder."""
+        write_json(folder / FILE_NAME, {"format": FORMAT, **asdict(self)})
+
+    @classmethod
+    def load(cls, folder: Path) -> ReaderSettings | None:
+        """Read dokhae.json from a model folder; None where there is none (a model that dokhae did not train)."""
+        path = folder / FILE_NAME
+        if not path.exists():
+            return None
+        content = read_json(path)
+        if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
+            raise ModelError(f"{path}: is not a settings file of format {FORMAT}; use the dokhae version that wrote it")
+        return from_mapping(cls, content, str(path))

@@ -1,0 +1,91 @@
+"""Everything a training is told. The command line, --config files, recipes and the Python API fill this one record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from dokhae.decoding import DecodingConfig
+from dokhae.encoding import WindowConfig
+from dokhae.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerConfig:
+    """AdamW, its schedule and its gradients. Biases and normalisation weights are never decayed."""
+
+    weight_decay: float = 0.01
+    adam_epsilon: float = 1e-8
+    schedule: Literal["linear", "cosine", "polynomial", "constant"] = "linear"
+    warmup: float = 0.1  # below 1: share of all steps; from 1 on: steps
+    clip: float = 1.0  # largest global norm of the gradients; 0 = no clipping
+    accumulate: int = 1  # batches per optimizer step
+
+
+@dataclass(frozen=True, slots=True)
+class KeepConfig:
+    """Which checkpoints stay, which model is the result, and when to stop early."""
+
+    best_by: Literal["loss", "em", "f1"] = "f1"  # on the dev file
+    best: int = 1  # how many of the best checkpoints are kept
+    patience: int | None = None  # epochs without a better score before training stops
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """Settings of one training run."""
+
+    benchmark: str  # squad-1.1, squad-2.0 or korquad-1.0: how data is read and scored
+    model: str  # encoder: hub name or local folder
+    train: Path  # training data: .json, .jsonl, .csv, .tsv or .parquet
+    out: Path  # run folder to create
+    dev: Path | None = None  # data to score after each epoch; without it the last weights are the result
+    epochs: float = 2.0  # passes over the training windows; a part of one is allowed
+    max_steps: int | None = None  # optimizer steps; wins over epochs
+    batch_size: int = 16  # windows per batch and device
+    learning_rate: float = 5e-5
+    max_length: int = 384  # tokens of a window, question and special tokens included
+    step: int | None = None  # tokens by which windows advance (BERT's "doc stride"); 128 unless overlap is given
+    overlap: int | None = None  # tokens that neighbouring windows share (Hugging Face's "doc stride")
+    max_question_length: int = 64  # tokens; longer questions are cut, counted and reported
+    seed: int = 42
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    max_train_examples: int | None = None  # for a try-out: only the first N questions
+    max_dev_examples: int | None = None
+    checkpoint_every: int | None = None  # optimizer steps; a checkpoint is always saved after each epoch
+    null_threshold: float | None = None  # null score difference above which the answer is ""; fitted on dev if not set
+    misplaced_answers: Literal["error", "skip"] = "error"  # training answers that are not at their offset
+    trust_remote_code: bool = False  # run Python code that comes with the model
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    decoding: DecodingConfig = field(default_factory=DecodingConfig)
+    keep: KeepConfig = field(default_factory=KeepConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that mean nothing, before anything heavy is loaded."""
+        least = {
+            "epochs": 0.0, "batch_size": 0, "learning_rate": 0.0, "max_steps": 0, "checkpoint_every": 0,
+            "max_train_examples": 0, "max_dev_examples": 0,
+        }  # fmt: skip
+        for name, bound in least.items():
+            value = getattr(self, name)
+            if value is not None and value <= bound:
+                raise SettingsError(f"{name} is {value}; it has to be above {bound:g}")
+        for name, value, lowest in (
+            ("optimizer.accumulate", self.optimizer.accumulate, 1),
+            ("optimizer.warmup", self.optimizer.warmup, 0),
+            ("optimizer.clip", self.optimizer.clip, 0),
+            ("keep.best", self.keep.best, 1),
+            ("keep.patience", self.keep.patience or 1, 1),
+        ):
+            if value < lowest:
+                raise SettingsError(f"{name} is {value}; it has to be at least {lowest}")
+        if self.dev is None and self.keep.patience is not None:
+            raise SettingsError("keep.patience needs a dev file to watch")
+        self.windows  # noqa: B018 - refuses step together with overlap
+
+    @property
+    def windows(self) -> WindowConfig:
+        """How contexts are cut."""
+        return WindowConfig(self.max_length, self.step, self.overlap, self.max_question_length)

@@ -1,0 +1,27 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(os.environ.get("DOKHAE_SHARED_DATA") or Path(__file__).parents[2] / "shared" / "data")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Callable[[str], Path]:
+    """`shared("squad-1.1/dev.json")`: a path in the shared data; where that is missing, skip, or fail in CI."""
+    return find_shared
+
+
+def find_shared(path: str) -> Path:
+    found = SHARED_DATA / path
+    if found.exists():
+        return found
+    reason = f"{found} is missing; set DOKHAE_SHARED_DATA to the folder of the shared data"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -1,0 +1,104 @@
+import json
+
+import pytest
+
+from dokhae.data import read_korquad2
+from dokhae.errors import DataError
+from dokhae.types import Answer, Example
+
+
+def document(*questions):
+    return {"title": "독해", "url": "", "context": "<p>독해</p>", "raw_html": "<html>", "qas": list(questions)}
+
+
+def question(example_id="q1", **changes):
+    fields = {
+        "id": example_id,
+        "question": "무엇?",
+        "answer": {"text": "독해", "answer_start": 3, "html_answer_start": 9},
+    }
+    return {name: value for name, value in (fields | changes).items() if value is not None}
+
+
+def write(path, *documents):
+    path.write_text(json.dumps({"version": "KorQuAD_v2.1", "data": list(documents)}), "utf-8")
+    return path
+
+
+def test_real_gold_answers_are_read_from_a_file_and_from_a_folder(shared):
+    folder = shared("korquad-2.0-answers")
+    examples = read_korquad2(folder)
+    assert len(examples) == 1200
+    assert examples[0].answers == (Answer("1998년", 0),)
+    assert read_korquad2(folder / "gold.json") == examples
+
+
+def test_real_documents_hold_their_answers(shared):
+    examples = read_korquad2(shared("korquad-2.1-sample"))
+    assert len(examples) == 2
+    for example in examples:
+        answer = example.answers[0]
+        assert example.context[answer.start : answer.end] == answer.text
+
+
+def test_the_files_of_a_folder_are_read_by_name_and_others_are_not(tmp_path):
+    write(tmp_path / "b.json", document(question("2")))
+    write(tmp_path / "a.json", document(question("1"), question("0")))
+    (tmp_path / "notes.txt").write_text("not data")
+    assert [example.id for example in read_korquad2(tmp_path)] == ["1", "0", "2"]
+
+
+def test_an_example_has_the_document_without_its_raw_html(tmp_path):
+    path = write(tmp_path / "a.json", document(question()))
+    assert read_korquad2(path) == [Example("q1", "무엇?", "<p>독해</p>", (Answer("독해", 3),), "독해")]
+
+
+def test_without_labels_the_answer_may_be_missing(tmp_path):
+    path = write(tmp_path / "a.json", document(question(answer=None)))
+    assert read_korquad2(path, labelled=False)[0].answers == ()
+    with pytest.raises(DataError, match="a.json: question q1: the field 'answers' .KorQuAD 2.x: 'answer'. is missing"):
+        read_korquad2(path)
+
+
+WRONG_DOCUMENTS = [
+    (document(question(question=None)), "question q1: the field 'question' is missing"),
+    (document(question(answer={"text": "독해"})), "question q1: answer: the field 'answer_start' is missing"),
+    (document(question(answer=["독해"])), "question q1: answer: must be an object.*found a list of 1"),
+    (document({"question": "무엇?"}), r"data\[0\].qas\[0\]: the field 'id' is missing"),
+    ({"qas": [question()]}, "question q1: the field 'context' is missing"),
+    ({"paragraphs": []}, r"data\[0\]: the field 'qas' is missing; found the fields 'paragraphs'"),
+    ("text", r"data\[0\]: must be an object with named fields, found the text 'text'"),
+    (document(), "holds no questions"),
+    (document(question(), question(question="왜?")), "question q1: this id is given twice with different content"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), WRONG_DOCUMENTS)
+def test_a_wrong_document_is_named(tmp_path, content, message):
+    with pytest.raises(DataError, match=f"a.json: {message}"):
+        read_korquad2(write(tmp_path / "a.json", content))
+
+
+def test_one_id_in_two_files_names_both(tmp_path):
+    write(tmp_path / "a.json", document(question()))
+    write(tmp_path / "b.json", document(question(question="왜?")))
+    with pytest.raises(DataError, match="b.json: question q1: .*first at .*a.json: question q1"):
+        read_korquad2(tmp_path)
+
+
+def test_another_json_file_in_the_folder_is_named(tmp_path):
+    write(tmp_path / "a.json", document(question()))
+    (tmp_path / "predictions.json").write_text('{"q1": "독해"}')
+    with pytest.raises(DataError, match="predictions.json: is not KorQuAD 2.x.*found an object with the fields 'q1'"):
+        read_korquad2(tmp_path)
+
+
+def test_a_folder_without_json_files_is_refused(tmp_path):
+    (tmp_path / "gold.zip").touch()
+    with pytest.raises(DataError, match="this folder has no .json files"):
+        read_korquad2(tmp_path)
+
+
+def test_a_missing_path_is_named(tmp_path):
+    with pytest.raises(DataError, match="gold: no such file"):
+        read_korquad2(tmp_path / "gold")
