@@ -25,3 +25,11 @@ def find_shared(path: str) -> Path:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory) -> Path:
+    """The folder of a tiny random BERT with a span head; read only: copy it before changing it."""
+    from tiny_models import make_model
+
+    return make_model("bert", tmp_path_factory.mktemp("models") / "bert")

@@ -1,3 +1,60 @@
-"""dokhae (독해): extractive question answering, Korean and English."""
+"""dokhae (독해): extractive question answering, Korean and English.
+
+>>> import dokhae
+>>> dokhae.train(dokhae.TrainConfig(benchmark="korquad-1.0", model="klue/roberta-base", train="train.json",
+...                                 dev="dev.json", out="runs/klue"))
+>>> dokhae.evaluate("dev.json", "runs/klue/predictions.json", benchmark="korquad-1.0")
+>>> reader = dokhae.Reader.load("runs/klue")
+>>> reader(question="수도는 어디인가?", context="서울은 대한민국의 수도이다.").text
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dokhae.errors import DokhaeError
+    from dokhae.evaluation import evaluate
+    from dokhae.reader import Reader
+    from dokhae.training import TrainConfig, resume, train
+    from dokhae.types import Answer, Candidate, Example, Prediction
 
 __version__ = "0.1.0.dev0"
+
+__all__ = [
+    "Answer",
+    "Candidate",
+    "DokhaeError",
+    "Example",
+    "Prediction",
+    "Reader",
+    "TrainConfig",
+    "evaluate",
+    "resume",
+    "train",
+]
+
+_HOMES = {
+    "Answer": "types",
+    "Candidate": "types",
+    "DokhaeError": "errors",
+    "Example": "types",
+    "Prediction": "types",
+    "Reader": "reader",
+    "TrainConfig": "training",
+    "evaluate": "evaluation",
+    "resume": "training",
+    "train": "training",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - PEP 562: `import dokhae` stays instant
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dokhae' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"dokhae.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -77,8 +77,7 @@ def _best(
         texts = {
             example.context[starts[first] : ends[last]]
             for answer in example.answers
-            for first, last in _spans_around(answer, starts, ends, reach)
-            if last - first < max_answer_length and _held(first, last, windows)
+            for first, last in _legal_spans(answer, starts, ends, windows, max_answer_length, reach)
         }
         scores = [score_answer(text, golds, rule) for text in texts if text]
         exact = max((score[0] for score in scores), default=0.0)
@@ -95,16 +94,50 @@ def _windows_of(features: Features, number: int) -> NDArray[np.int32]:
     return np.stack([features.window_start[first:last], features.window_end[first:last]], axis=1)
 
 
-def _spans_around(
-    answer: Answer, starts: NDArray[np.int32], ends: NDArray[np.int32], reach: int
+def _legal_spans(
+    answer: Answer,
+    starts: NDArray[np.int32],
+    ends: NDArray[np.int32],
+    windows: NDArray[np.int32],
+    max_answer_length: int,
+    reach: int,
 ) -> list[tuple[int, int]]:
-    """Spans (first, last token) whose ends lie within `reach` tokens of the annotated ones."""
+    """Spans (first, last token) a decoder may choose whose ends lie within `reach` tokens of the annotated ones.
+
+    Where the annotated span itself is too long or in no window, its longest legal part of each window is among them.
+    """
     tokens = tokens_of(starts, ends, answer.start, answer.end)
     if tokens is None:
         return []
     firsts = range(max(tokens[0] - reach, 0), min(tokens[0] + reach + 1, len(starts)))
     lasts = range(max(tokens[1] - reach, 0), min(tokens[1] + reach + 1, len(starts)))
-    return [(first, last) for first in firsts for last in lasts if first <= last]
+    spans = [
+        (first, last)
+        for first in firsts
+        for last in lasts
+        if 0 <= last - first < max_answer_length and _held(first, last, windows)
+    ]
+    return spans if tokens in spans else spans + _longest_parts(*tokens, starts, ends, windows, max_answer_length)
+
+
+def _longest_parts(
+    first: int,
+    last: int,
+    starts: NDArray[np.int32],
+    ends: NDArray[np.int32],
+    windows: NDArray[np.int32],
+    max_answer_length: int,
+) -> list[tuple[int, int]]:
+    """For each window the legal part of a span that has the most characters."""
+    parts = []
+    for begin, end in windows.tolist():
+        low, high = max(first, begin), min(last, end - 1)
+        size = min(high - low + 1, max_answer_length)
+        if size > 0:
+            firsts = np.arange(low, high - size + 2)
+            best = int(firsts[np.argmax(ends[firsts + size - 1] - starts[firsts])])
+            parts.append((best, best + size - 1))
+    return parts
 
 
 def _held(first: int, last: int, windows: NDArray[np.int32]) -> bool:

@@ -1,9 +1,12 @@
 """Mistakes that the user can mend. Each carries one message: where, what, and what to do. The command line prints it
-and exits with 2; nothing else in dokhae ends in a traceback on purpose."""
+and exits with 2; nothing else in dokhae ends in a traceback on purpose.
+"""
 
 
 class DokhaeError(Exception):
     """Base of every error whose message is meant for the user."""
+
+    exit_code = 2
 
 
 class DataError(DokhaeError):
@@ -26,4 +29,6 @@ class MissingExtra(DokhaeError):
     """An optional dependency is not installed; the message names the extra."""
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs an optional part of dokhae that is not installed: pip install 'dokhae[{extra}]'")
+        super().__init__(
+            f"{what} needs an optional part of dokhae that is not installed: pip install 'dokhae[{extra}]'"
+        )

@@ -9,7 +9,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from dokhae.errors import DataError
 
@@ -17,23 +17,42 @@ from dokhae.errors import DataError
 def read_text(path: Path) -> str:
     """The UTF-8 text of a file, without a byte order mark; DataError where that cannot be had."""
     path = Path(path)
-    if path.is_dir():
-        raise DataError(f"{path}: is a directory, not a file; name the file inside it")
+    with open_bytes(path) as file:
+        return decoded(file.read(), str(path))
+
+
+def decoded(content: bytes, where: str) -> str:
+    """The UTF-8 text of some bytes, without a byte order mark; DataError, which `where` begins, if there is none."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{where}: is not UTF-8 (byte {error.start}); convert it, for instance with `iconv -f cp949 -t utf-8`"
+        ) from None
+    if not text.strip():
+        raise DataError(f"{where}: is empty")
+    return text
+
+
+@contextlib.contextmanager
+def open_bytes(path: Path) -> Iterator[BinaryIO]:
+    """An open file; DataError where it cannot be read, also later, inside the block."""
+    refuse_folder(path)
+    try:
+        with path.open("rb") as file:
+            yield file
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except PermissionError:
         raise DataError(f"{path}: no permission to read it; check its owner and mode") from None
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: is not UTF-8 (byte {error.start}); convert it, for instance with `iconv -f cp949 -t utf-8`"
-        ) from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if not text.strip():
-        raise DataError(f"{path}: is empty")
-    return text
+
+
+def refuse_folder(path: Path) -> None:
+    """DataError where the path is a folder."""
+    if os.path.isdir(path):  # unlike Path.is_dir, False where the parent folder may not be entered
+        raise DataError(f"{path}: is a directory, not a file; name the file inside it")
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is any shape; the callers check theirs
@@ -46,9 +65,11 @@ def parse_json(text: str, where: str) -> Any:  # noqa: ANN401
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        ended = error.pos >= len(text.rstrip())
+        ended = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
         what = "stops in the middle: it is cut off, fetch it again" if ended else f"is not JSON: {error.msg}"
         raise DataError(f"{where}: {what} (line {error.lineno}, column {error.colno})") from None
+    except ValueError as error:  # an integer of more than 4,300 digits
+        raise DataError(f"{where}: cannot be read as JSON: {error}") from None
     except RecursionError:
         raise DataError(f"{where}: is nested too deeply to be read") from None
 
@@ -67,7 +88,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary = Path(name)
         yield temporary
         with contextlib.suppress(OSError):
-            temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+            temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~umask())
         os.replace(temporary, path)
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}; nothing was changed") from None
@@ -102,7 +123,8 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _umask() -> int:
+def umask() -> int:
+    """The permissions that new files are to lack."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -22,7 +22,7 @@ def write_predictions(path: Path, predictions: Sequence[Prediction], with_null: 
     }
     if with_null:
         contents[path.with_name("null_odds.json")] = {
-            prediction.id: _finite(prediction.null_score_difference) for prediction in predictions
+            prediction.id: finite(prediction.null_score_difference) for prediction in predictions
         }
     for target, content in contents.items():
         write_json(target, content)
@@ -44,6 +44,6 @@ def n_best(prediction: Prediction) -> list[dict[str, Any]]:
     ]
 
 
-def _finite(difference: float) -> float:
+def finite(difference: float) -> float:
     """JSON has no infinity."""
     return min(difference, math.nextafter(math.inf, 0.0))

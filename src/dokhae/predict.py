@@ -50,13 +50,13 @@ def plan(features: Features, layout: Layout, batch_size: int) -> list[NDArray[np
     return [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
 
 
-def reduce(
-    batch: Batch, start: NDArray[np.float32], end: NDArray[np.float32], decoding: DecodingConfig
-) -> WindowSpans:
+def reduce(batch: Batch, start: NDArray[np.float32], end: NDArray[np.float32], decoding: DecodingConfig) -> WindowSpans:
     """The best spans and the null score of each window of a batch, their columns turned into context tokens."""
     if not (np.isfinite(start[batch.present]).all() and np.isfinite(end[batch.present]).all()):
         raise ModelError("the model's logits are not finite (NaN or infinity): its weights are broken, "
                          "or the precision is too small for it; try --precision fp32")  # fmt: skip
+    # the pruned search looks at every column, but how much padding there is depends on the batch
+    start, end = np.where(batch.present, start, -np.inf), np.where(batch.present, end, -np.inf)
     spans = best_spans(batch.windows, start, end, batch.legal, batch.cls, decoding)
     column = batch.context_column[:, None]
     return WindowSpans(

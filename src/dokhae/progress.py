@@ -43,16 +43,18 @@ def _bar(label: str, total: int) -> Iterator[Update]:
 
 def _lines(label: str, total: int, unit: str) -> Update:
     begun = last = time.monotonic()
-    first: int | None = None
+    first: tuple[float, int] | None = None
 
     def update(done: int, note: str = "") -> None:
         nonlocal last, first
         now = time.monotonic()
-        first = done if first is None else first  # a resumed run does not count what was done before
+        since, before = first = first or (now, done)  # what came before it, in a resumed run, took no time here
         if now - last >= SECONDS_BETWEEN_LINES or (done >= total and last > begun):
             last = now
-            left = (now - begun) / max(done - first, 1) * (total - done)
-            parts = (f"{label}: {done}/{total}{unit}", f"{clock(left)} left" if done < total else clock(now - begun), note)
+            clocked = clock(now - begun) if done >= total else ""
+            if before < done < total:
+                clocked = f"{clock((now - since) / (done - before) * (total - done))} left"
+            parts = (f"{label}: {done}/{total}{unit}", clocked, note)
             sys.stderr.write("  ".join(part for part in parts if part) + "\n")
             sys.stderr.flush()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from dokhae.encoding import Features, PairTokenizer, build_features
 from dokhae.errors import SettingsError
 from dokhae.predict import Score, predict
-from dokhae.settings import NullThreshold, ReaderSettings
+from dokhae.settings import FILE_NAME, NullThreshold, ReaderSettings
 from dokhae.types import Example, Prediction
 
 
@@ -50,10 +50,11 @@ class Reader:
 
         source = loading.locate(model_folder(model))
         fast = loading.load_tokenizer(source, trust_remote_code)
-        network = loading.load_model(source, trust_remote_code)
+        network = loading.load_trained(source, trust_remote_code)
         longest = loading.longest_input(network)
         if settings is None:
-            settings = (ReaderSettings.load(source.folder) if source.folder else None) or _defaults(longest)
+            saved = loading.find_file(source, FILE_NAME)
+            settings = (ReaderSettings.load(saved.parent) if saved else None) or _defaults(longest)
         tokenizer = PairTokenizer.of(fast, loading.input_names(fast, network))
 
         from dokhae.model.span import TorchScore, check_precision, choose_device

@@ -15,6 +15,7 @@ from dokhae.records import from_mapping
 FILE_NAME = "dokhae.json"
 FORMAT = 1
 
+
 @dataclass(frozen=True, slots=True)
 class NullThreshold:
     """When to say that there is no answer: null score difference > value. Says where the value comes from."""

@@ -2,34 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from dokhae.errors import DataError
-
-
-@contextlib.contextmanager
-def open_bytes(path: Path) -> Iterator[BinaryIO]:
-    """An open file; DataError where it cannot be read, also later, inside the block."""
-    refuse_folder(path)
-    try:
-        with path.open("rb") as file:
-            yield file
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except PermissionError:
-        raise DataError(f"{path}: no permission to read it; check its owner and mode") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-
-
-def refuse_folder(path: Path) -> None:
-    """DataError where the path is a folder."""
-    if os.path.isdir(path):  # unlike Path.is_dir, False where the parent folder may not be entered
-        raise DataError(f"{path}: is a directory, not a file; name the file inside it")
+from dokhae.files import open_bytes
 
 
 def text_lines(path: Path) -> Iterator[str]:

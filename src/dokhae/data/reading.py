@@ -7,11 +7,10 @@ from pathlib import Path
 
 from dokhae.data.entries import Entry, to_examples
 from dokhae.data.fields import described
-from dokhae.data.lines import refuse_folder
 from dokhae.data.squad import squad_entries
 from dokhae.data.tables import csv_entries, jsonl_entries, parquet_entries, row_entries, tsv_entries
 from dokhae.errors import DataError
-from dokhae.files import read_json
+from dokhae.files import read_json, refuse_folder
 from dokhae.types import Example
 
 

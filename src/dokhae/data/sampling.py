@@ -6,13 +6,13 @@ from pathlib import Path
 
 from dokhae.errors import DataError
 
-SPLITS = ("train", "dev")
+FILES = {"train": "train.json", "dev": "dev.json", "vocabulary": "vocab.txt"}
 
 
-def sample_path(split: str) -> Path:
-    """The SQuAD 2.0 file of the sample's "train" or "dev" split."""
+def sample_path(part: str) -> Path:
+    """The sample's "train" or "dev" split (SQuAD 2.0 form), or its WordPiece "vocabulary"."""
     from importlib.resources import files
 
-    if split not in SPLITS:
-        raise DataError(f"the sample has no split {split!r}; it has {' and '.join(SPLITS)}")
-    return Path(str(files("dokhae.data") / "sample" / f"{split}.json"))
+    if part not in FILES:
+        raise DataError(f"the sample has no {part!r}; it has {', '.join(FILES)}")
+    return Path(str(files("dokhae.data") / "sample" / FILES[part]))

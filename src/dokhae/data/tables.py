@@ -11,9 +11,9 @@ from typing import Any
 
 from dokhae.data.entries import Entry, row_entry
 from dokhae.data.fields import as_record, shortened
-from dokhae.data.lines import open_bytes, text_lines
+from dokhae.data.lines import text_lines
 from dokhae.errors import DataError, MissingExtra
-from dokhae.files import parse_json
+from dokhae.files import open_bytes, parse_json
 
 REQUIRED = ("id", "question", "context")
 COLUMNS = (*REQUIRED, "title", "answers", "answer", "answer_text", "answer_start", "is_impossible")

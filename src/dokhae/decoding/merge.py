@@ -20,7 +20,7 @@ def merge(
     two windows is kept once, with its best score. Probabilities are a softmax over what is kept, and over the null
     answer where the benchmark has one (with_null). The answer is the best span; `choose` decides about no answer.
     """
-    ranked = sorted(spans, key=lambda span: (-np.float32(span[2] + span[3]), span[0], span[1]))
+    ranked = sorted(spans, key=lambda span: (-np.float32(span[2] + span[3]), *span))  # the same in any order of windows
     kept: dict[str, tuple[int, int, float, float]] = {}
     for span in ranked:
         text = example.context[span[0] : span[1]]
@@ -30,7 +30,8 @@ def merge(
     scores = [start_logit + end_logit for _, _, start_logit, end_logit in kept.values()]
     probabilities = softmax([*scores, null_score] if with_null else scores)
     candidates = tuple(
-        Candidate(text, *span, probability) for (text, span), probability in zip(kept.items(), probabilities, strict=False)
+        Candidate(text, *span, probability)
+        for (text, span), probability in zip(kept.items(), probabilities, strict=False)
     )
     difference = null_score - scores[0] if scores else math.inf
     answer = Prediction(example.id, "", None, None, probabilities[-1] if with_null else 0.0, candidates, null_score,

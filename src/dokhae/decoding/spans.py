@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,9 @@ class WindowSpans:
     null_score: Floats  # (windows,) start + end logit at the CLS column
 
 
-def best_spans(windows: Ints, start: Floats, end: Floats, legal: Mask, cls: Ints, config: DecodingConfig) -> WindowSpans:
+def best_spans(
+    windows: Ints, start: Floats, end: Floats, legal: Mask, cls: Ints, config: DecodingConfig
+) -> WindowSpans:
     """Reduce logits to the best spans of each window.
 
     start, end: logits, (window, column). legal: columns where an answer may begin and end. cls: (window,) the column
@@ -114,27 +116,30 @@ def _top(firsts: Ints, lasts: Ints, scores: Floats, count: int) -> tuple[Ints, I
     """The `count` highest of a (window, start, end) grid, best first, ties by start then end."""
     grid = scores.reshape(len(scores), -1)
     order = np.argsort(-grid, axis=1, kind="stable")[:, :count]
-    pick = [np.take_along_axis(values.reshape(grid.shape), order, axis=1) for values in (firsts, lasts, grid)]
-    return pick[0], pick[1], pick[2]
+
+    def picked(values: NDArray[Any]) -> NDArray[Any]:
+        return np.take_along_axis(values.reshape(grid.shape), order, axis=1)
+
+    return picked(firsts), picked(lasts), picked(grid)
 
 
 def concatenate(parts: Sequence[WindowSpans]) -> WindowSpans:
     """The spans of all batches together; batches may differ in K."""
     width = max((part.score.shape[1] for part in parts), default=0)
 
-    def joined(name: str, filler: float) -> NDArray[np.generic]:
+    def joined(name: str, filler: float = 0.0) -> NDArray[Any]:
         return np.concatenate([_widen(getattr(part, name), width, filler) for part in parts])
 
     return WindowSpans(
         windows=np.concatenate([part.windows for part in parts]),
-        start=joined("start", 0),
-        end=joined("end", 0),
-        start_logit=joined("start_logit", 0),
-        end_logit=joined("end_logit", 0),
+        start=joined("start"),
+        end=joined("end"),
+        start_logit=joined("start_logit"),
+        end_logit=joined("end_logit"),
         score=joined("score", -np.inf),
         null_score=np.concatenate([part.null_score for part in parts]),
     )
 
 
-def _widen(values: NDArray[np.generic], width: int, filler: float) -> NDArray[np.generic]:
+def _widen(values: NDArray[Any], width: int, filler: float) -> NDArray[Any]:
     return np.pad(values, ((0, 0), (0, width - values.shape[1])), constant_values=filler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,9 +89,9 @@ def _lay(
     """Fill one row in place; returns the columns of the CLS and of the first context token."""
     first, second = (question, context) if layout.question_first else (context, question)
     before, between, after = layout.specials
-    parts = (before, first, between, second, after)
+    parts: tuple[Any, ...] = (before, first, between, second, after)
     kinds = layout.special_types
-    marks = (kinds[0], layout.text_types[0], kinds[1], layout.text_types[1], kinds[2])
+    marks: tuple[Any, ...] = (kinds[0], layout.text_types[0], kinds[1], layout.text_types[1], kinds[2])
     columns = []
     column = 0
     for part, mark in zip(parts, marks, strict=True):

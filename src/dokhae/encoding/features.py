@@ -114,7 +114,11 @@ def _cut_windows(
     room = config.max_length - tokenizer.layout.special_count
     for index, (question, length) in enumerate(zip(questions, context_lengths.tolist(), strict=True)):
         capacity = room - len(question)
-        advance = config.advance(capacity, f"question {examples[index].id}") if length > capacity or capacity < 1 else capacity
+        advance = (
+            config.advance(capacity, f"question {examples[index].id}")
+            if length > capacity or capacity < 1
+            else capacity
+        )
         rows += [(index, start, end) for start, end in context_spans(length, capacity, advance)]
     return np.array(rows, dtype=np.int32).reshape(-1, 3)
 

@@ -61,8 +61,10 @@ class PairTokenizer:
         """
         for name in ("cls_token_id", "pad_token_id"):
             if getattr(fast, name) is None:
-                raise ModelError(f"{fast.name_or_path}: its tokenizer has no {name[:3].upper()} token, "
-                                 "so it cannot feed a span head; choose an encoder such as BERT, RoBERTa or ELECTRA")
+                raise ModelError(
+                    f"{fast.name_or_path}: its tokenizer has no {name[:3].upper()} token, "
+                    "so it cannot feed a span head; choose an encoder such as BERT, RoBERTa or ELECTRA"
+                )
         return cls(fast.backend_tokenizer, _probe(fast, tuple(input_names or fast.model_input_names)))
 
     @property
@@ -77,8 +79,10 @@ class PairTokenizer:
 
     def tokenize(self, texts: Sequence[str]) -> list[TokenizedText]:
         """Tokens of each text, without special tokens, offsets into the text as it was given."""
-        encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        return [self._tidy(text, encoding) for text, encoding in zip(texts, encodings, strict=True)]
+        skipped = [self._removed_at_start(text) for text in texts]
+        visible = [text[skip:] for text, skip in zip(texts, skipped, strict=True)]
+        encodings = self._tokenizer.encode_batch(visible, add_special_tokens=False)
+        return [self._tidy(*parts) for parts in zip(texts, encodings, skipped, strict=True)]
 
     def tokenize_ids(self, texts: Sequence[str]) -> list[Ints]:
         """Token ids alone, for questions."""
@@ -90,9 +94,16 @@ class PairTokenizer:
         normalizer = self._tokenizer.normalizer
         return text if normalizer is None else str(normalizer.normalize_str(text))
 
-    def _tidy(self, text: str, encoding: Any) -> TokenizedText:  # noqa: ANN401 - tokenizers.Encoding
+    def _removed_at_start(self, text: str) -> int:
+        """How many characters the normaliser removes at the start of a text.
+
+        SentencePiece's compiled normaliser forgets to count them: every offset of the text would be too small.
+        """
+        return next((index for index, character in enumerate(text) if self.normalized(character)), len(text))
+
+    def _tidy(self, text: str, encoding: Any, skipped: int) -> TokenizedText:  # noqa: ANN401 - tokenizers.Encoding
         ids = np.array(encoding.ids, dtype=np.int32)
-        offsets = np.array(encoding.offsets, dtype=np.int32).reshape(-1, 2)
+        offsets = np.array(encoding.offsets, dtype=np.int32).reshape(-1, 2) + np.int32(skipped)
         starts, ends = offsets[:, 0], offsets[:, 1]
         if self._word_mark is not None:
             # a lone word mark stands for a space that may not even be there, yet it claims the first letter
@@ -102,8 +113,12 @@ class PairTokenizer:
 
 
 def _unknown_id(tokenizer: Tokenizer) -> int | None:
-    token = getattr(tokenizer.model, "unk_token", None)
-    return None if token is None else tokenizer.token_to_id(token)
+    model = tokenizer.model
+    if getattr(model, "unk_token", None) is not None:
+        return tokenizer.token_to_id(model.unk_token)
+    # Unigram does not name its unknown token: show it a character that no vocabulary has
+    tokens = model.tokenize("\U0010ffff")
+    return next((token.id for token in tokens if tokenizer.id_to_token(token.id) != token.value), None)
 
 
 def _probe(fast: Any, input_names: tuple[str, ...]) -> Layout:  # noqa: ANN401

@@ -27,12 +27,11 @@ def tidy(text: str, starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
     codes = code_points(text)
     space = SPACE[np.minimum(codes, len(SPACE) - 1)]
     starts, ends = _trim(space, starts, ends)
-    covered = np.cumsum(
-        np.bincount(starts, minlength=len(text) + 1) - np.bincount(ends, minlength=len(text) + 1)
-    )[:-1]
-    for position in np.flatnonzero((covered == 0) & ~space).tolist():
-        if continues(text[position]):
-            ends = np.where((ends == position) & (starts < position), position + 1, ends)
+    covered = np.cumsum(np.bincount(starts, minlength=len(text) + 1) - np.bincount(ends, minlength=len(text) + 1))[:-1]
+    left_out = (covered == 0) & ~space
+    for position in np.flatnonzero(left_out).tolist():
+        left_out[position] = continues(text[position])
+    ends = np.where(starts < ends, _next_outside(left_out)[ends], ends)
     return np.maximum.accumulate(starts), np.maximum.accumulate(ends)
 
 
@@ -55,15 +54,20 @@ def continues(character: str) -> bool:
 def _trim(space: NDArray[np.bool_], starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
     """Move starts forward to the next visible character and ends back behind the previous one."""
     length = len(space)
-    positions = np.arange(length, dtype=np.int32)
-    next_visible = np.append(np.where(space, length, positions), length).astype(np.int32)
-    next_visible = np.minimum.accumulate(next_visible[::-1])[::-1]
-    after_visible = np.insert(np.where(space, 0, positions + 1), 0, 0).astype(np.int32)
+    next_visible = _next_outside(space)
+    after_visible = np.insert(np.where(space, 0, np.arange(1, length + 1, dtype=np.int32)), 0, 0)
     after_visible = np.maximum.accumulate(after_visible)
     # a token of white space alone becomes an empty range where the next visible character is
     empty = starts >= ends
     starts, ends = next_visible[np.minimum(starts, length)], after_visible[np.minimum(ends, length)]
     return starts, np.where(empty, starts, np.maximum(ends, starts))
+
+
+def _next_outside(inside: NDArray[np.bool_]) -> Ints:
+    """For every boundary the first position from there on that is not inside; (character + 1,)."""
+    positions = np.arange(len(inside) + 1, dtype=np.int32)
+    stops = np.where(np.append(inside, False), positions[-1], positions)
+    return np.minimum.accumulate(stops[::-1])[::-1]
 
 
 def tokens_of(starts: Ints, ends: Ints, char_start: int, char_end: int) -> tuple[int, int] | None:

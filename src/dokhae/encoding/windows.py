@@ -42,8 +42,10 @@ class WindowConfig:
                                 f"{self.max_length} tokens; raise max_length or lower max_question_length")  # fmt: skip
         if self.overlap is not None:
             if self.overlap >= capacity:
-                raise SettingsError(f"{question}: an overlap of {self.overlap} tokens does not fit: the question leaves "
-                                    f"room for {capacity} tokens of the context; lower overlap or raise max_length")  # fmt: skip
+                raise SettingsError(
+                    f"{question}: an overlap of {self.overlap} tokens does not fit: the question leaves room for "
+                    f"{capacity} tokens of the context; lower overlap or raise max_length"
+                )
             return capacity - self.overlap
         step = DEFAULT_STEP if self.step is None else self.step
         if step > capacity:

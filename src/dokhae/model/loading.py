@@ -5,12 +5,17 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dokhae.errors import MissingExtra, ModelError
+
+log = logging.getLogger("dokhae")
+HUB_TIMEOUT = 10  # seconds to wait for the hub's first answer
+BEGINNINGS = ("config.json", "tokenizer_config.json", "tokenizer.json")  # one of them is in every model folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,8 @@ def locate(name: str | Path) -> Source:
     text = str(name)
     folder = Path(text).expanduser()
     if folder.is_dir():
+        if not any((folder / file).exists() for file in BEGINNINGS):
+            raise ModelError(f"{text}: is a folder without a model: it has none of {', '.join(BEGINNINGS)}")
         return Source(str(folder), folder)
     if folder.exists():
         raise ModelError(f"{text}: is a file; a model is a folder with config.json, weights and tokenizer files")
@@ -48,7 +55,7 @@ def _ask_hub(name: str) -> Source:
         from huggingface_hub import HfApi, try_to_load_from_cache
         from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
     try:
-        HfApi().model_info(name, timeout=10)
+        HfApi().model_info(name, timeout=HUB_TIMEOUT)
         return Source(name, None)
     except GatedRepoError:
         raise ModelError(f"{name}: is gated; accept its terms on the hub and log in with `hf auth login`") from None
@@ -60,8 +67,10 @@ def _ask_hub(name: str) -> Source:
     except Exception as error:  # any fault of the network, whatever HTTP library the hub client uses
         if isinstance(try_to_load_from_cache(name, "config.json"), str):
             return Source(name, None, offline=True)
-        raise ModelError(f"{name}: there is no folder of that name here, the hub cannot be reached ({error}), and the "
-                         "model is not in the hub's local cache; check the name and the connection") from None  # fmt: skip
+        raise ModelError(
+            f"{name}: there is no folder of that name here, the hub cannot be reached ({error}), and the model is not "
+            "in the hub's local cache; check the name and the connection"
+        ) from None
 
 
 def load_tokenizer(source: Source, trust_remote_code: bool = False) -> Any:  # noqa: ANN401 - a transformers tokenizer
@@ -69,9 +78,7 @@ def load_tokenizer(source: Source, trust_remote_code: bool = False) -> Any:  # n
     with _extra():
         from transformers import AutoTokenizer
     with _explained(source, "tokenizer"):
-        tokenizer = AutoTokenizer.from_pretrained(
-            source.name, trust_remote_code=trust_remote_code, **source.options
-        )
+        tokenizer = AutoTokenizer.from_pretrained(source.name, trust_remote_code=trust_remote_code, **source.options)
     if not getattr(tokenizer, "is_fast", False):
         raise ModelError(f"{source.name}: has only a slow tokenizer ({type(tokenizer).__name__}), which gives no "
                          "character offsets; choose a model with a tokenizer.json")  # fmt: skip
@@ -85,13 +92,34 @@ def load_tokenizer(source: Source, trust_remote_code: bool = False) -> Any:  # n
 
 def load_model(source: Source, trust_remote_code: bool = False) -> Any:  # noqa: ANN401 - a transformers model
     """A model with a span head, in float32; weights that are not there (a new head) are drawn from torch's seed."""
+    return _load_model(source, trust_remote_code)[0]
+
+
+def load_trained(source: Source, trust_remote_code: bool = False) -> Any:  # noqa: ANN401 - a transformers model
+    """A model that is to answer as it is; warns where weights (mostly the whole span head) are not there."""
+    model, missing = _load_model(source, trust_remote_code)
+    if missing:
+        log.warning("%s: lacks %s; they are random now, and so are its answers: fine-tune it first (dokhae train)",
+                    source.name, ", ".join(missing[:4]) + (", …" if len(missing) > 4 else ""))  # fmt: skip
+    return model
+
+
+def find_file(source: Source, name: str) -> Path | None:
+    """One more file of a model, in its folder or fetched from the hub; None where it has no such file."""
+    if source.folder is not None:
+        return source.folder / name if (source.folder / name).exists() else None
     with _extra():
-        import torch
-        from transformers import AutoModelForQuestionAnswering
-    with _explained(source, "model"), _quiet():
-        return AutoModelForQuestionAnswering.from_pretrained(
-            source.name, trust_remote_code=trust_remote_code, dtype=torch.float32, **source.options
-        )
+        from huggingface_hub import hf_hub_download
+        from huggingface_hub.errors import LocalEntryNotFoundError, RemoteEntryNotFoundError
+    with _explained(source, name):
+        try:
+            return Path(hf_hub_download(source.name, name, local_files_only=source.offline))
+        except RemoteEntryNotFoundError:
+            return None
+        except LocalEntryNotFoundError:
+            if source.offline:
+                return None
+            raise
 
 
 def input_names(tokenizer: Any, model: Any) -> tuple[str, ...]:  # noqa: ANN401
@@ -103,6 +131,22 @@ def input_names(tokenizer: Any, model: Any) -> tuple[str, ...]:  # noqa: ANN401
     types = getattr(model.config, "type_vocab_size", 2) or 0
     names = [name for name in tokenizer.model_input_names if name in takes]
     return tuple(name for name in names if name != "token_type_ids" or types > 1)
+
+
+def _load_model(source: Source, trust_remote_code: bool) -> tuple[Any, list[str]]:
+    """The model, and the names of the weights that were not there."""
+    with _extra():
+        import torch
+        from transformers import AutoModelForQuestionAnswering
+    with _explained(source, "model"), quiet(bars=source.folder is None and sys.stderr.isatty()):
+        model, report = AutoModelForQuestionAnswering.from_pretrained(
+            source.name,
+            trust_remote_code=trust_remote_code,
+            dtype=torch.float32,
+            output_loading_info=True,
+            **source.options,
+        )
+    return model, sorted(report["missing_keys"])
 
 
 @contextlib.contextmanager
@@ -127,20 +171,21 @@ def _extra() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Hold back transformers' report of new head weights and its progress bar: both are expected here."""
+def quiet(bars: bool = False) -> Iterator[None]:
+    """Hold back transformers' report of new head weights and its progress bars; bars: keep these, for a download."""
     from transformers.utils import logging as transformers_logging
 
     logger = logging.getLogger("transformers")
-    level, bars = logger.level, transformers_logging.is_progress_bar_enabled()
+    level, hidden = logger.level, not bars and transformers_logging.is_progress_bar_enabled()
     logger.setLevel(logging.ERROR)
-    transformers_logging.disable_progress_bar()
+    if hidden:
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
         logger.setLevel(level)
-        if bars:
-            transformers_logging.enable_progress_bar()
+        if hidden:
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def longest_input(model: Any) -> int | None:  # noqa: ANN401

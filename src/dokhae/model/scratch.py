@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dokhae.errors import SettingsError
 from dokhae.files import read_text
+from dokhae.model.loading import quiet
 
 
 def new_encoder(
@@ -20,15 +21,19 @@ def new_encoder(
 ) -> Path:
     """Write a randomly initialised BERT with a WordPiece vocabulary (a vocab.txt) to `folder`, and return it."""
     import torch
-    from transformers import BertConfig, BertForQuestionAnswering, BertTokenizerFast
+    from transformers import BertConfig, BertForQuestionAnswering, BertTokenizer
 
+    sizes = {"layers": layers, "hidden_size": hidden_size, "heads": heads, "max_length": max_length}
+    for name, size in sizes.items():
+        if size < 1:
+            raise SettingsError(f"{name} is {size}; it has to be at least 1")
     if hidden_size % heads:
         raise SettingsError(f"hidden_size {hidden_size} does not divide into {heads} heads")
     words = read_text(vocabulary).splitlines()
     missing = [token for token in ("[PAD]", "[UNK]", "[CLS]", "[SEP]") if token not in words]
     if missing:
         raise SettingsError(f"{vocabulary}: is not a WordPiece vocabulary: it lacks {', '.join(missing)}")
-    tokenizer = BertTokenizerFast(vocab=str(vocabulary), do_lower_case=lower_case, model_max_length=max_length)
+    tokenizer = BertTokenizer(vocab=str(vocabulary), do_lower_case=lower_case, model_max_length=max_length)
     config = BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=hidden_size,
@@ -39,6 +44,8 @@ def new_encoder(
         pad_token_id=tokenizer.pad_token_id,
     )
     torch.manual_seed(seed)
-    BertForQuestionAnswering(config).save_pretrained(folder)
+    model = BertForQuestionAnswering(config)
+    with quiet():
+        model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dokhae.errors import SettingsError
+from dokhae.errors import ModelError, SettingsError
 
 Precision = Literal["fp32", "bf16", "fp16"]
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -22,8 +22,14 @@ def to_tensor(array: NDArray[np.generic], device: torch.device | str) -> Tensor:
     return torch.from_numpy(array).to(device)
 
 
-def span_logits(model: Any, inputs: Mapping[str, NDArray[np.int64]], device: torch.device | str) -> tuple[Tensor, Tensor]:  # noqa: ANN401
-    """Start and end logits, float32, (window, column)."""
+def span_logits(
+    model: torch.nn.Module, inputs: Mapping[str, NDArray[np.int64]], device: torch.device | str
+) -> tuple[Tensor, Tensor]:
+    """Start and end logits, float32, (window, column). ModelError where a token id has no embedding."""
+    embeddings = getattr(model, "get_input_embeddings", lambda: None)()
+    known, highest = getattr(embeddings, "num_embeddings", np.inf), inputs["input_ids"].max(initial=0)
+    if highest >= known:  # a GPU would only stop with an assertion of its own, and be lost to the process
+        raise ModelError(f"token {highest} has no embedding, the model has {known}: its tokenizer is another model's")
     output = model(**{name: to_tensor(array, device) for name, array in inputs.items()})
     return output.start_logits.float(), output.end_logits.float()
 
@@ -48,9 +54,7 @@ class TorchScore:
         self.precision = precision
         self.model = model.to(self.device).eval()
 
-    def __call__(
-        self, inputs: Mapping[str, NDArray[np.int64]]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def __call__(self, inputs: Mapping[str, NDArray[np.int64]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Start and end logits, (window, column)."""
         with torch.inference_mode(), autocast(self.device, self.precision):
             start, end = span_logits(self.model, inputs, self.device)

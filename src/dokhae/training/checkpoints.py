@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, read as weights only; which ones are kept; stopping on Ctrl-C."""
+"""Checkpoints: written whole or not at all; which ones are kept; stopping on Ctrl-C without losing a step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from dokhae.errors import DokhaeError
@@ -26,6 +25,8 @@ LAST = "last.ckpt"
 class Interrupted(DokhaeError):
     """The user or the system asked the training to stop."""
 
+    exit_code = 130  # as shells report Ctrl-C
+
 
 class AtomicCheckpoints(TorchCheckpointIO):
     """Checkpoints that appear under their name only when they are whole."""
@@ -38,46 +39,71 @@ class AtomicCheckpoints(TorchCheckpointIO):
             temporary.write_bytes(buffer.getbuffer())
 
 
-def checkpoint_callbacks(folder: Path, keep: KeepConfig, every: int | None, has_dev: bool) -> list[ModelCheckpoint]:
-    """The last checkpoint (every N steps, and after each epoch's validation), and the best ones by a dev score."""
-    common: dict[str, Any] = {"dirpath": folder, "auto_insert_metric_name": False, "enable_version_counter": False}
-    last = Path(LAST).stem
-    callbacks = [ModelCheckpoint(filename=last, every_n_epochs=1, save_on_train_epoch_end=not has_dev, **common)]
-    if every:
-        callbacks.append(ModelCheckpoint(filename=last, every_n_train_steps=every, **common))
-    if has_dev:
-        monitor, mode = WATCHED[keep.best_by]
-        name = f"best-step={{step}}-{monitor}={{{monitor}:.4f}}"
-        best = ModelCheckpoint(filename=name, monitor=monitor, mode=mode, save_top_k=keep.best, **common)
-        callbacks.insert(0, best)  # before `last`, so that the last checkpoint knows the best ones
-    return callbacks
+class Checkpoints(pl.Callback):
+    """The last checkpoint, every N steps and after each epoch, and the k best by a dev score; stops on a signal.
 
+    Ctrl-C or SIGTERM: the optimizer step is finished, the last checkpoint saved, and Interrupted raised. A second one
+    stops at once. Lightning's own ModelCheckpoint is not used: its two copies (last, best) resume differently from
+    the middle and the end of an epoch.
+    """
 
-class StopGently(pl.Callback):
-    """Ctrl-C or SIGTERM: finish the optimizer step, save the last checkpoint, stop. A second one stops at once."""
-
-    def __init__(self, run: Path) -> None:
-        self.run = run
+    def __init__(self, run: Path, keep: KeepConfig, every: int | None, steps: int, has_dev: bool) -> None:
+        self.run, self.keep, self.every, self.steps, self.has_dev = run, keep, every, steps, has_dev
+        self.folder = run / "checkpoints"
+        self.best: list[tuple[float, str]] = []  # (score, higher is better; file name), best first
         self.asked = False
+        self._stepped = 0
         self._previous: dict[int, Any] = {}
 
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run has to know."""
+        return {"best": [list(entry) for entry in self.best]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the best ones of before, as far as their files are still there."""
+        self.best = [(score, name) for score, name in state_dict["best"] if (self.folder / name).exists()]
+
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take the signals; only the main thread may, so a training in a thread has none of this."""
+        """Take the signals; only the main thread may, so a training in another thread has none of this."""
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._previous[number] = signal.signal(number, self._ask)
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
-        """Stop between two optimizer steps; at the end of an epoch its validation comes first."""
-        loop = trainer.fit_loop.epoch_loop
-        if self.asked and not loop._should_accumulate() and not loop._num_ready_batches_reached():
-            trainer.save_checkpoint(self.run / "checkpoints" / LAST)
-            self._stop(trainer)
+        """Between two optimizer steps; after the last batch of an epoch, its validation comes first."""
+        if trainer.global_step == self._stepped or trainer.is_last_batch:
+            return
+        self._stepped = trainer.global_step
+        if self.asked or (self.every and trainer.global_step % self.every == 0):
+            trainer.save_checkpoint(self.folder / LAST)
+        self._stop_if_asked(trainer)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """After an epoch: keep the model if it is among the best, then save the last checkpoint, which knows of it."""
+        if trainer.state.fn == "fit":
+            self.keep_if_best(trainer)
+            trainer.save_checkpoint(self.folder / LAST)
+            self._stop_if_asked(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The epoch's checkpoint is saved by now."""
-        if self.asked and not trainer.fit_loop._is_training_done if hasattr(trainer.fit_loop, "_is_training_done") else self.asked:
-            self._stop(trainer)
+        """Without a dev split this is the end of an epoch."""
+        if not self.has_dev:
+            trainer.save_checkpoint(self.folder / LAST)
+            self._stop_if_asked(trainer)
+
+    def keep_if_best(self, trainer: pl.Trainer) -> None:
+        """Save the model under its score if it is among the k best, and drop the one it pushes out."""
+        name, mode = WATCHED[self.keep.best_by]
+        value = float(trainer.callback_metrics[name])
+        score = value if mode == "max" else -value
+        if len(self.best) == self.keep.best and score <= self.best[-1][0]:
+            return
+        file = f"best-step={trainer.global_step}-{name}={value:.4f}.ckpt"
+        trainer.save_checkpoint(self.folder / file)
+        ranked = sorted([*self.best, (score, file)], key=lambda entry: -entry[0])
+        self.best = ranked[: self.keep.best]
+        for _, dropped in ranked[self.keep.best :]:
+            (self.folder / dropped).unlink(missing_ok=True)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Give the signals back."""
@@ -91,8 +117,9 @@ class StopGently(pl.Callback):
         self.asked = True
         sys.stderr.write("\nstopping: this step is finished and saved first (once more stops at once)\n")
 
-    def _stop(self, trainer: pl.Trainer) -> None:
-        raise Interrupted(f"stopped after step {trainer.global_step}; {self._advice()}")
+    def _stop_if_asked(self, trainer: pl.Trainer) -> None:
+        if self.asked and trainer.global_step < self.steps:
+            raise Interrupted(f"stopped after step {trainer.global_step} of {self.steps}; {self._advice()}")
 
     def _advice(self) -> str:
         return f"go on with: dokhae train --resume {self.run}"

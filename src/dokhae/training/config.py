@@ -63,7 +63,10 @@ class TrainConfig:
     keep: KeepConfig = field(default_factory=KeepConfig)
 
     def __post_init__(self) -> None:
-        """Refuse numbers that mean nothing, before anything heavy is loaded."""
+        """Take text for paths, and refuse numbers that mean nothing before anything heavy is loaded."""
+        for name in ("train", "dev", "out"):
+            if isinstance(getattr(self, name), str):
+                object.__setattr__(self, name, Path(getattr(self, name)))
         least = {
             "epochs": 0.0, "batch_size": 0, "learning_rate": 0.0, "max_steps": 0, "checkpoint_every": 0,
             "max_train_examples": 0, "max_dev_examples": 0,

@@ -54,6 +54,19 @@ class TrainingBatches:
         self.epoch, self.done = state["epoch"], state["done"]
 
 
+class ValidationBatches:
+    """Batches of window numbers as prediction plans them. (Lightning takes a plain list for several loaders.)"""
+
+    def __init__(self, batches: list[NDArray[np.int64]]) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[NDArray[np.int64]]:
+        return iter(self.batches)
+
+
 class ReaderData(pl.LightningDataModule):
     """The two splits of a run."""
 
@@ -66,6 +79,6 @@ class ReaderData(pl.LightningDataModule):
         """Batches of window numbers, bucketed by length."""
         return TrainingBatches(sequence_lengths(self.train.features, self.layout), self.batch_size, self.seed)
 
-    def val_dataloader(self) -> list[NDArray[np.int64]]:
-        """Batches of window numbers as prediction plans them."""
-        return [] if self.dev is None else plan(self.dev.features, self.layout, 2 * self.batch_size)
+    def val_dataloader(self) -> ValidationBatches | list[Any]:
+        """All windows of the dev split; nothing without one."""
+        return ValidationBatches(plan(self.dev.features, self.layout, 2 * self.batch_size)) if self.dev else []

@@ -8,6 +8,7 @@ from typing import Any
 import lightning.pytorch as pl
 import numpy as np
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from numpy.typing import NDArray
 from torch import Tensor
 from transformers import optimization
@@ -30,6 +31,7 @@ class ReaderModule(pl.LightningModule):
         super().__init__()
         self.model, self.data, self.benchmark, self.config, self.steps = model, data, benchmark, config, steps
         self.validated: list[WindowSpans] = []
+        self.validated_at = -1  # optimizer step of the last validation
 
     def training_step(self, windows: NDArray[np.int64], index: int) -> Tensor:
         """Loss of one batch. Raises TrainingError where it is not finite, before the weights are touched."""
@@ -40,8 +42,8 @@ class ReaderModule(pl.LightningModule):
         loss = self._loss(batch, start, end)
         if not torch.isfinite(loss):
             raise TrainingError(
-                f"the loss is {loss.item()} at step {self.global_step + 1}: training has diverged; lower learning_rate, "
-                "add warm-up, or use --precision fp32. The checkpoints from before are kept"
+                f"the loss is {loss.item()} at step {self.global_step + 1}: training has diverged; lower "
+                "learning_rate, add warm-up, or use --precision fp32. The checkpoints from before are kept"
             )
         self.log("train_loss", loss, batch_size=len(windows))
         return loss
@@ -58,13 +60,14 @@ class ReaderModule(pl.LightningModule):
         rule = self.benchmark.rule
         threshold = (self.config.null_threshold or 0.0) if rule.has_null else None
         spans, self.validated = self.validated, []
+        self.validated_at = self.trainer.global_step
         predictions = finish(self.dev.examples, self.dev.features, spans, self.config.decoding, threshold)
         texts = {prediction.id: prediction.text for prediction in predictions}
         scores = metrics.evaluate(self.dev.examples, texts, rule)
         self.log("dev_em", float(scores[rule.exact_match_key]))
         self.log("dev_f1", float(scores[rule.f1_key]))
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW without decay on biases and normalisation weights, and its schedule by steps."""
         settings = self.config.optimizer
         decayed = [weight for weight in self.model.parameters() if weight.requires_grad and weight.ndim > 1]

@@ -1,0 +1,114 @@
+"""The command line: one thin verb per file, its signature read by tyro; nothing heavy is imported before a verb."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+from dokhae import __version__
+from dokhae.errors import DokhaeError
+from dokhae.records import nearest
+
+VERBS = {
+    "train": "fine-tune an encoder and score it; also: go on with an interrupted run",
+    "predict": "answer the questions of a data file",
+    "evaluate": "score a predictions file as the official script does",
+    "ask": "ask one question about a text",
+    "ceiling": "the best score a tokenizer and its windows allow, before any training",
+    "scratch": "make an untrained encoder from a vocabulary, for try-outs and baselines",
+    "demo": "the main road on packaged data: train, score, answer",
+    "doctor": "what this machine and installation can do",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb. Returns 0, 2 for a mistake that the user can mend, 130 after Ctrl-C."""
+    args = list(sys.argv[1:] if arguments is None else arguments)
+    _speak_utf8()
+    try:
+        code = _run(args)
+        sys.stdout.flush()
+        return code
+    except DokhaeError as error:
+        return _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except OSError as error:
+        _give_up_stdout()
+        if isinstance(error, BrokenPipeError):  # the reader of our output has left, `| head` for one
+            return 0
+        return _fail(str(error), DokhaeError.exit_code)
+
+
+def usage() -> str:
+    """The text of `dokhae --help`."""
+    verbs = "".join(f"  {verb:<10}{what}\n" for verb, what in VERBS.items())
+    return (
+        f"dokhae {__version__} (독해): extractive question answering, Korean and English\n\n"
+        f"usage: dokhae VERB [OPTIONS]\n\n{verbs}\n"
+        "`dokhae VERB --help` explains a verb with an example. Every verb takes --config FILE.yaml with the same\n"
+        "names; options on the command line win over it.\n\n"
+        "example: dokhae train --benchmark korquad-1.0 --model monologg/koelectra-base-v3-discriminator \\\n"
+        "           --train KorQuAD_v1.0_train.json --dev KorQuAD_v1.0_dev.json --out runs/koelectra\n"
+    )
+
+
+def _run(args: list[str]) -> int:
+    if not args or args[0] in ("-h", "--help", "help"):
+        sys.stdout.write(usage())
+        return 0
+    if args[0] in ("-V", "--version"):
+        sys.stdout.write(f"dokhae {__version__}\n")
+        return 0
+    if args[0] not in VERBS:
+        return _fail(f"{args[0]!r} is not a verb{nearest(args[0], list(VERBS))}", DokhaeError.exit_code)
+    return _run_verb(args[0], args[1:])
+
+
+def _run_verb(verb: str, args: list[str]) -> int:
+    import tyro
+
+    from dokhae.cli.configuration import with_config
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    log = logging.getLogger("dokhae")
+    log.handlers, log.propagate = [handler], False
+    log.setLevel(logging.INFO)
+    module = import_module(f"dokhae.cli.{verb}")
+    command: Callable[..., Any] = module.command(args)
+    try:
+        tyro.cli(
+            command,
+            prog=f"dokhae {verb}",
+            args=with_config(args, command),
+            use_underscores=True,
+            config=(tyro.conf.DisallowNone, tyro.conf.FlagCreatePairsOff),
+        )
+    except SystemExit as stop:  # tyro, after --help (0) or an option it does not know (2)
+        return int(stop.code or 0)
+    return 0
+
+
+def _fail(message: str, code: int) -> int:
+    sys.stderr.write(f"dokhae: {message}\n")
+    return code
+
+
+def _give_up_stdout() -> None:
+    """Where stdout takes no more, throw its rest away, or Python complains once more at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _speak_utf8() -> None:
+    """Korean answers on a Windows console or under a plain C locale."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")

@@ -1,0 +1,99 @@
+"""dokhae ask."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tyro.conf import Positional
+
+if TYPE_CHECKING:
+    from dokhae.types import Prediction
+
+
+def command(args: list[str]) -> Callable[..., Any]:
+    """The one way."""
+    return ask
+
+
+def ask(
+    question: Positional[str],
+    model: str,
+    context: str,
+    top: int = 1,
+    format: Literal["text", "json"] = "text",
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    trust_remote_code: bool = False,
+) -> None:
+    """Ask one question about a text; the answer is shown in its context, with its character offsets.
+
+    Example: dokhae ask --model runs/koelectra --context article.txt --top 3 "수도는 어디인가?"
+
+    Args:
+        question: what to ask
+        model: run folder, model folder or hub name
+        context: text file, or - for standard input
+        top: how many candidates to show
+        format: for people, or one JSON object
+        device: where to run
+        trust_remote_code: run Python code that comes with the model
+    """
+    from dokhae.errors import SettingsError
+    from dokhae.files import decoded, read_text
+    from dokhae.reader import Reader
+
+    if not question.strip():
+        raise SettingsError("the question is empty")
+    if top < 1:
+        raise SettingsError(f"top is {top}; it has to be at least 1")
+    # bytes, as from a file: text streams turn \r\n into \n, and the offsets would not be those of the input
+    text = decoded(sys.stdin.buffer.read(), "standard input") if context == "-" else read_text(Path(context))
+    prediction = Reader.load(model, device, trust_remote_code=trust_remote_code)(question=question, context=text)
+    if format == "json":
+        sys.stdout.write(json.dumps(as_json(prediction, top), ensure_ascii=False) + "\n")
+    else:
+        show(prediction, text, top)
+
+
+def as_json(prediction: Prediction, top: int) -> dict[str, Any]:
+    """The answer with offsets (null where there is no answer), and the best candidates."""
+    from dokhae.outputs import finite, n_best
+
+    return {
+        "answer": prediction.text,
+        "start": prediction.start,
+        "end": prediction.end,
+        "probability": prediction.probability,
+        "null_score_difference": finite(prediction.null_score_difference),
+        "candidates": n_best(prediction)[:top],
+    }
+
+
+def show(prediction: Prediction, context: str, top: int, around: int = 300) -> None:
+    """The answer highlighted in its context, cut to `around` characters on each side, and further candidates."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    if prediction.start is None or prediction.end is None:
+        console.print(f"[bold]no answer[/bold]  (probability {prediction.probability:.3f})")
+    else:
+        first, last = max(prediction.start - around, 0), min(prediction.end + around, len(context))
+        shown = Text.assemble(  # of pieces: a Text drops \r and its like, so it has other offsets
+            ("…" if first else "") + context[first : prediction.start],
+            (prediction.text, "bold black on yellow"),
+            context[prediction.end : last] + ("…" if last < len(context) else ""),
+        )
+        line = Text(prediction.text, style="bold")
+        line.append(
+            f"  (characters {prediction.start} to {prediction.end}, probability {prediction.probability:.3f})", "dim"
+        )
+        console.print(line)
+        console.print(shown)
+    for place, candidate in enumerate(prediction.n_best[:top] if top > 1 else (), 1):
+        row = Text(f"{place:3}  {candidate.probability:.3f}  {candidate.text}")
+        row.append(f"  ({candidate.start} to {candidate.end})", "dim")
+        console.print(row)

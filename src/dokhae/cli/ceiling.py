@@ -1,0 +1,101 @@
+"""dokhae ceiling."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tyro.conf import Positional
+
+if TYPE_CHECKING:
+    from dokhae.ceiling import Ceiling
+
+
+def command(args: list[str]) -> Callable[..., Any]:
+    """The one way."""
+    return ceiling
+
+
+def ceiling(
+    data: Positional[tuple[Path, ...]],
+    benchmark: str,
+    model: str,
+    max_length: int = 384,
+    step: int | None = None,
+    overlap: int | None = None,
+    max_question_length: int = 64,
+    max_answer_length: int = 30,
+    format: Literal["text", "json"] = "text",
+    trust_remote_code: bool = False,
+) -> None:
+    """The best EM and F1 that a tokenizer, its windows and the answer length allow, and why the rest is lost.
+
+    Needs the tokenizer only, no weights.
+
+    Example: dokhae ceiling KorQuAD_v1.0_dev.json --benchmark korquad-1.0 --model klue/roberta-base
+
+    Args:
+        data: files with gold answers; several are taken together
+        benchmark: squad-1.1, squad-2.0 or korquad-1.0
+        model: hub name, run folder, or folder with a tokenizer
+        max_length: tokens of a window, question and special tokens included
+        step: tokens by which windows advance; 128 unless --overlap is given
+        overlap: tokens that neighbouring windows share
+        max_question_length: tokens; longer questions are cut
+        max_answer_length: tokens of the longest answer
+        format: a table, or an object with exact_match and f1
+        trust_remote_code: run Python code that comes with the tokenizer
+    """
+    from dokhae import benchmarks
+    from dokhae import ceiling as ceilings
+    from dokhae.data import check_answers
+    from dokhae.encoding import PairTokenizer, WindowConfig, build_features
+    from dokhae.encoding.report import hangul_warning
+    from dokhae.errors import SettingsError
+    from dokhae.model import loading
+    from dokhae.reader import model_folder
+
+    if max_answer_length < 1:
+        raise SettingsError(f"max_answer_length is {max_answer_length}; it has to be at least 1")
+    row = benchmarks.find(benchmark)
+    windows = WindowConfig(max_length, step, overlap, max_question_length)
+    examples = []
+    for path in data:
+        part = row.read(path, True)
+        check_answers(part, str(path))
+        examples += part
+    fast = loading.load_tokenizer(loading.locate(model_folder(model)), trust_remote_code)
+    tokenizer = PairTokenizer.of(fast)
+    features = build_features(examples, tokenizer, windows)
+    warning = hangul_warning(examples, features, tokenizer)
+    if warning:
+        logging.getLogger("dokhae").warning(warning)
+    result = ceilings.ceiling(examples, features, max_answer_length, row.rule)
+    if format == "json":
+        sys.stdout.write(json.dumps(asdict(result), ensure_ascii=False) + "\n")
+    else:
+        _show(result)
+
+
+def _show(result: Ceiling) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from dokhae.ceiling import REASONS
+
+    console = Console()
+    table = Table("", "ceiling", title=f"{result.questions} questions", title_justify="left")
+    table.add_row("exact match", f"{result.exact_match:.2f}")
+    table.add_row("F1", f"{result.f1:.2f}")
+    table.add_row("answers that begin on a token", f"{result.start_representable:.2f} %")
+    table.add_row("answers that end on a token", f"{result.end_representable:.2f} %")
+    table.add_row("tokens per character", f"{result.tokens_per_character:.3f}")
+    console.print(table)
+    for reason, count in result.lost.items():
+        console.print(f"{count:6} lost: {REASONS[reason]} (for one, question {result.lost_examples[reason]})",
+                      soft_wrap=True, markup=False)  # fmt: skip

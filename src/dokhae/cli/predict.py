@@ -1,0 +1,107 @@
+"""dokhae predict."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tyro.conf import Positional
+
+if TYPE_CHECKING:
+    from dokhae.settings import NullThreshold
+
+log = logging.getLogger("dokhae")
+
+
+def command(args: list[str]) -> Callable[..., Any]:
+    """The one way."""
+    return predict
+
+
+def predict(
+    data: Positional[Path],
+    model: str,
+    out: Path,
+    benchmark: str | None = None,
+    null_threshold: float | Literal["f1", "em"] | None = None,
+    batch_size: int = 32,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32",
+    trust_remote_code: bool = False,
+) -> None:
+    """Answer every question of a data file, with the windows, decoding and threshold that were saved with the model.
+
+    Writes the answers to --out, nbest_predictions.json and (where "no answer" exists) null_odds.json beside it.
+
+    Example: dokhae predict KorQuAD_v1.0_dev.json --model runs/koelectra --out predictions.json
+
+    Args:
+        data: questions: .json, .jsonl, .csv, .tsv or .parquet; answers are not needed
+        model: run folder, model folder or hub name
+        out: predictions file to write
+        benchmark: how the data is read, and whether "no answer" exists; by default the model's own
+        null_threshold: null score difference above which the answer is "", or the threshold fitted for f1 or em
+        batch_size: windows at once
+        device: where to run
+        precision: of the matrix products
+        trust_remote_code: run Python code that comes with the model
+    """
+    from dokhae import benchmarks
+    from dokhae.encoding import build_features
+    from dokhae.errors import SettingsError
+    from dokhae.files import refuse_folder, sha256
+    from dokhae.outputs import write_predictions
+    from dokhae.progress import track
+    from dokhae.reader import Reader
+    from dokhae.settings import NullThreshold
+
+    if batch_size < 1:
+        raise SettingsError(f"batch_size is {batch_size}; at least 1 is needed")
+    refuse_folder(out)  # now, not when all is computed
+    reader = Reader.load(model, device, precision, trust_remote_code=trust_remote_code)
+    name = benchmark or reader.settings.benchmark
+    if name is None:
+        raise SettingsError(f"{model}: does not say for which benchmark it was trained; give --benchmark")
+    row = benchmarks.find(name)
+    threshold = reader.settings.null_threshold
+    if row.rule.has_null:
+        threshold = chosen_threshold(threshold or NullThreshold(), null_threshold)
+        log.info(threshold.described(sha256(data)))
+    else:
+        threshold = None
+    reader = reader.with_null_threshold(threshold)
+    examples = row.read(data, False)
+    features = build_features(examples, reader.tokenizer, reader.settings.windows)
+    if len(features.truncated_questions):
+        log.warning("%d of %d questions were cut to %d tokens", len(features.truncated_questions), len(examples),
+                    reader.settings.windows.max_question_length)  # fmt: skip
+    with track("predict", features.window_count, unit=" windows") as update:
+        predictions = reader.predict(examples, batch_size, features, update)
+    without = sum(not prediction.n_best for prediction in predictions)
+    if without:
+        log.warning(
+            "%d of %d questions have no legal span in any window; their answer is empty", without, len(examples)
+        )
+    written = write_predictions(out, predictions, row.rule.has_null)
+    log.info("wrote %s\nscore: dokhae evaluate %s %s --benchmark %s", ", ".join(map(str, written)), data, out, row.name)
+
+
+def chosen_threshold(saved: NullThreshold, asked: float | str | None) -> NullThreshold:
+    """The saved threshold, one of the two fitted ones, or a number."""
+    from dokhae.errors import SettingsError
+    from dokhae.settings import NullThreshold
+
+    if asked is None:
+        return saved
+    if not isinstance(asked, str):
+        if math.isnan(asked):
+            raise SettingsError("null_threshold is not a number (nan); give a number, f1 or em")
+        return NullThreshold(asked, "set")
+    value = saved.f1 if asked == "f1" else saved.exact_match
+    if value is None:
+        raise SettingsError(f"the model has no threshold fitted for {asked}; give a number")
+    return replace(saved, value=value)

@@ -1,0 +1,64 @@
+"""The main road on packaged data, offline: make a tiny encoder, fine-tune it, score it, ask it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+from dokhae.data import read_examples, sample_path
+from dokhae.errors import SettingsError
+from dokhae.training.config import KeepConfig, OptimizerConfig, TrainConfig
+from dokhae.types import Example, Prediction
+
+log = logging.getLogger("dokhae")
+MADE_BY_DEMO = "encoder"  # the sub-folder by which the demo knows its own run
+
+
+def settings(out: Path) -> TrainConfig:
+    """A minute's worth of training on two cores."""
+    return TrainConfig(
+        benchmark="squad-2.0",
+        model=str(out / MADE_BY_DEMO),
+        train=sample_path("train"),
+        dev=sample_path("dev"),
+        out=out / "run",
+        epochs=12,
+        batch_size=16,
+        learning_rate=1e-3,
+        max_length=128,
+        step=64,
+        max_question_length=48,
+        device="cpu",
+        optimizer=OptimizerConfig(warmup=0.1),
+        keep=KeepConfig(best_by="f1"),
+    )
+
+
+def prepare(out: Path, overwrite: bool) -> None:
+    """An empty folder for the demo; with `overwrite` in place of an earlier demo's, never of anything else."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if not (overwrite and (out / MADE_BY_DEMO).is_dir()):
+            raise SettingsError(f"{out}: is not an empty folder; name another --out")
+        shutil.rmtree(out)
+
+
+def run(out: Path, overwrite: bool = False) -> tuple[dict[str, Any], list[tuple[Example, Prediction]]]:
+    """Train and score; returns the report, and a Korean and an English question of the dev split with their answers."""
+    from dokhae import training
+    from dokhae.model.scratch import new_encoder
+    from dokhae.reader import Reader
+
+    prepare(out, overwrite)
+    config = settings(out)
+    log.info("a tiny untrained encoder -> %s", config.model)
+    new_encoder(Path(config.model), sample_path("vocabulary"), layers=2, hidden_size=128, heads=4, max_length=128)
+    report = training.train(config)
+    dev = read_examples(sample_path("dev"))
+    asked = [
+        next(example for example in dev if example.answers and example.question.isascii() == english)
+        for english in (False, True)
+    ]
+    reader = Reader.load(config.out, device="cpu")
+    return report, list(zip(asked, reader.predict(asked), strict=True))

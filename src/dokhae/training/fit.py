@@ -1,0 +1,152 @@
+"""fit(): the whole of one training, from a TrainConfig to a finished run folder."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import EarlyStopping
+
+from dokhae import benchmarks
+from dokhae.encoding import PairTokenizer
+from dokhae.encoding.report import hangul_warning
+from dokhae.errors import SettingsError
+from dokhae.files import make_folder
+from dokhae.model import loading
+from dokhae.model.span import check_precision, choose_device
+from dokhae.training import results, runs
+from dokhae.training.checkpoints import LAST, WATCHED, AtomicCheckpoints, Checkpoints
+from dokhae.training.config import TrainConfig
+from dokhae.training.data import ReaderData
+from dokhae.training.logs import Progress, loggers
+from dokhae.training.module import ReaderModule
+from dokhae.training.splits import make_split, read_split
+
+log = logging.getLogger("dokhae")
+LIGHTNING_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+
+def fit(config: TrainConfig, resume: bool = False, show: bool = True) -> dict[str, Any]:
+    """Train, score on the dev file and write the run folder; returns what scores.json holds.
+
+    resume: go on from the run's last checkpoint. show: progress on stderr. Raises DokhaeError for everything a user
+    can mend; Interrupted after Ctrl-C, when the last step is saved.
+    """
+    benchmark = benchmarks.find(config.benchmark)
+    device = choose_device(config.device)
+    check_precision(config.precision, device)
+    train = read_split(config.train, benchmark, config.max_train_examples, config.misplaced_answers)
+    dev = read_split(config.dev, benchmark, config.max_dev_examples, None) if config.dev else None
+    source = loading.locate(config.model)
+    fast = loading.load_tokenizer(source, config.trust_remote_code)
+    pl.seed_everything(config.seed, verbose=False)  # the span head is drawn from it
+    model = loading.load_model(source, config.trust_remote_code)
+    check_length(config, loading.longest_input(model))
+    tokenizer = PairTokenizer.of(fast, loading.input_names(fast, model))
+    data = ReaderData(
+        make_split("train", train, tokenizer, config.windows, show),
+        make_split("dev", dev, tokenizer, config.windows, show) if dev else None,
+        tokenizer.layout,
+        config.batch_size,
+        config.seed,
+    )
+    warning = hangul_warning(train, data.train.features, tokenizer)
+    if warning:
+        log.warning(warning)
+    if not resume:
+        runs.create(config)
+    steps = step_count(config, len(data.train_dataloader()))
+    log.info("training: %d steps on %s in %s", steps, device, config.precision)
+    module = ReaderModule(model.train(), data, benchmark, config, steps)
+    checkpoints = Checkpoints(config.out, config.keep, config.checkpoint_every, steps, dev is not None)
+    with runs.recorded(config, benchmark, device, steps, resume):
+        _train(module, data, checkpoints, device, resume, show)
+        results.save_model(config, module, checkpoints, fast, benchmark)
+        return results.score(config, module, benchmark, device, show)
+
+
+def _train(
+    module: ReaderModule, data: ReaderData, checkpoints: Checkpoints, device: str, resume: bool, show: bool
+) -> None:
+    make_folder(checkpoints.folder)
+    with quiet():
+        trainer = make_trainer(module, checkpoints, device, show)
+        trainer.fit(
+            module,
+            datamodule=data,
+            ckpt_path=checkpoints.folder / LAST if resume else None,
+            weights_only=True,
+        )
+        if data.dev is not None and not trainer.should_stop and module.validated_at != trainer.global_step:
+            trainer.validate(module, datamodule=data, verbose=False)  # stopped in the middle of an epoch
+            checkpoints.keep_if_best(trainer)
+
+
+def make_trainer(module: ReaderModule, checkpoints: Checkpoints, device: str, show: bool) -> pl.Trainer:
+    """Lightning's trainer with what the config asks for."""
+    config = module.config
+    callbacks: list[Any] = [Progress(module.steps, show)]
+    if config.keep.patience is not None:
+        monitor, mode = WATCHED[config.keep.best_by]
+        callbacks.append(EarlyStopping(monitor, patience=config.keep.patience, mode=mode))
+    return pl.Trainer(
+        accelerator=device,
+        devices=1,
+        precision=LIGHTNING_PRECISION[config.precision],  # type: ignore[arg-type]
+        max_steps=module.steps,
+        max_epochs=-1,
+        accumulate_grad_batches=config.optimizer.accumulate,
+        gradient_clip_val=config.optimizer.clip or None,
+        deterministic="warn" if device == "cpu" else None,
+        callbacks=[*callbacks, checkpoints],  # checkpoints last: they save the state of the others
+        logger=loggers(config.out),
+        plugins=[AtomicCheckpoints()],
+        default_root_dir=config.out,
+        num_sanity_val_steps=0,
+        log_every_n_steps=10,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Hold back Lightning's banner of devices and its advice about loaders of its own kind."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning\..*")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def step_count(config: TrainConfig, batches: int) -> int:
+    """Optimizer steps of the whole run."""
+    per_epoch = math.ceil(batches / config.optimizer.accumulate)
+    return config.max_steps or max(round(config.epochs * per_epoch), 1)
+
+
+def check_length(config: TrainConfig, longest: int | None) -> None:
+    """SettingsError where the windows are longer than the model's position embeddings."""
+    if longest is not None and config.max_length > longest:
+        raise SettingsError(f"max_length is {config.max_length}, but the positions of {config.model} end at {longest}; "
+                            f"use --max_length {longest}")  # fmt: skip
+
+
+def resume(run: Path, show: bool = True) -> dict[str, Any]:
+    """Go on with an interrupted run from its last checkpoint. Raises SettingsError where there is nothing to resume."""
+    config = replace(runs.load(run), out=run)
+    if not (run / "checkpoints" / LAST).exists():
+        raise SettingsError(f"{run}: has no checkpoint yet (checkpoints/{LAST}); train again into another folder")
+    return fit(config, resume=True, show=show)

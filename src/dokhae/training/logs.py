@@ -1,0 +1,57 @@
+"""What a run tells while it trains: TensorBoard events, metrics.csv, and progress with the time left."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+from dokhae.progress import track
+
+
+def loggers(run: Path) -> list[Any]:
+    """TensorBoard and CSV in the run folder; a resumed run adds to its metrics.csv."""
+    table = run / "metrics.csv"
+    before = table.read_text(encoding="utf-8") if table.exists() else ""
+    csv_logger = CSVLogger(run, name="", version="")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of a folder that is not empty, and empties its own file
+        experiment = csv_logger.experiment
+    if before:
+        experiment.metrics_keys = next(csv.reader(before.splitlines()))
+        table.write_text(before, encoding="utf-8")
+    return [TensorBoardLogger(run, name="", version="tensorboard"), csv_logger]
+
+
+class Progress(pl.Callback):
+    """Steps done, loss, scores and time left, on stderr."""
+
+    def __init__(self, steps: int, show: bool) -> None:
+        self.steps, self.show = steps, show
+        self._stack = ExitStack()
+        self._update: Any = None
+        self._note = ""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Open the bar."""
+        self._update = self._stack.enter_context(track("train", self.steps, self.show, " steps"))
+        self._update(trainer.global_step)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, *_: object) -> None:  # noqa: ANN401
+        """Loss of the batch beside the last scores."""
+        self._update(trainer.global_step, f"loss {float(outputs['loss']):.3f}{self._note}")
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Remember the scores of the epoch."""
+        scores = trainer.callback_metrics
+        if "dev_em" in scores:
+            self._note = f"  dev EM {float(scores['dev_em']):.2f} F1 {float(scores['dev_f1']):.2f}"
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Close the bar."""
+        self._stack.close()

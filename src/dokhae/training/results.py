@@ -1,0 +1,127 @@
+"""What a finished run leaves: model/ with its settings, predictions, null odds and official scores."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dokhae import metrics
+from dokhae.benchmarks import Benchmark
+from dokhae.decoding import choose
+from dokhae.errors import DataError
+from dokhae.files import sha256, umask, write_json
+from dokhae.model.loading import quiet
+from dokhae.model.span import TorchScore
+from dokhae.outputs import write_predictions
+from dokhae.predict import predict
+from dokhae.progress import track
+from dokhae.settings import NullThreshold, ReaderSettings
+from dokhae.training.checkpoints import LAST, Checkpoints
+from dokhae.training.config import TrainConfig
+from dokhae.training.module import ReaderModule
+from dokhae.types import Example, Prediction
+
+log = logging.getLogger("dokhae")
+
+
+def save_model(
+    config: TrainConfig,
+    module: ReaderModule,
+    checkpoints: Checkpoints,
+    tokenizer: Any,  # noqa: ANN401 - a transformers tokenizer
+    benchmark: Benchmark,
+) -> None:
+    """Write the best weights (the last ones without a dev split) with the tokenizer and the reader's settings."""
+    name = checkpoints.best[0][1] if checkpoints.best else LAST
+    weights = torch.load(checkpoints.folder / name, map_location="cpu", weights_only=True)["state_dict"]
+    module.load_state_dict(weights)
+    log.info("model: from checkpoints/%s", name)
+    given = config.null_threshold
+    threshold = NullThreshold() if given is None else NullThreshold(given, "set")
+    settings = ReaderSettings(
+        benchmark=benchmark.name,
+        windows=config.windows,
+        decoding=config.decoding,
+        null_threshold=threshold if benchmark.rule.has_null else None,
+    )
+    target = config.out / "model"
+    with tempfile.TemporaryDirectory(dir=config.out, prefix=".model.") as temporary:
+        folder = Path(temporary) / "model"
+        try:
+            with quiet():
+                module.model.save_pretrained(folder)
+                tokenizer.save_pretrained(folder)
+        except Exception as error:  # safetensors has errors of its own for a full disk
+            raise DataError(f"{target}: cannot be written: {error}; the checkpoints are still there, "
+                            f"go on with --resume {config.out}") from None  # fmt: skip
+        settings.save(folder)
+        for file in folder.iterdir():
+            file.chmod(0o666 & ~umask())  # safetensors writes for the owner alone; a server may run as another
+        shutil.rmtree(target, ignore_errors=True)
+        folder.rename(target)
+
+
+def score(config: TrainConfig, module: ReaderModule, benchmark: Benchmark, device: str, show: bool) -> dict[str, Any]:
+    """Predict the dev split with the final model, fit the null threshold where there is one, write and score."""
+    if module.data.dev is None or config.dev is None:
+        return {}
+    examples, features = module.data.dev.examples, module.data.dev.features
+    has_null = benchmark.rule.has_null
+    with track("predict dev", features.window_count, show, " windows") as update:
+        always_answered = predict(
+            examples,
+            features,
+            module.data.layout,
+            TorchScore(module.model, device, config.precision),
+            config.decoding,
+            float("inf") if has_null else None,
+            2 * config.batch_size,
+            update,
+        )
+    settings = ReaderSettings.load(config.out / "model")
+    assert settings is not None
+    digest = sha256(config.dev)
+    threshold = settings.null_threshold
+    if threshold is not None and threshold.origin == "default":
+        threshold = fit_threshold(examples, always_answered, benchmark.rule, config.dev.name, digest)
+        settings = replace(settings, null_threshold=threshold)
+        settings.save(config.out / "model")
+    predictions = [choose(prediction, None if threshold is None else threshold.value) for prediction in always_answered]
+    write_predictions(config.out / "predictions.json", predictions, has_null)
+    texts = {prediction.id: prediction.text for prediction in predictions}
+    report: dict[str, Any] = {
+        "benchmark": benchmark.name,
+        "data": str(config.dev),
+        "sha256": digest,
+        "scores": metrics.evaluate(examples, texts, benchmark.rule),
+    }
+    if threshold is not None:
+        report["null_threshold"] = threshold.described(digest)
+    write_json(config.out / "scores.json", report)
+    return report
+
+
+def fit_threshold(
+    examples: list[Example], always_answered: list[Prediction], rule: metrics.Rule, split: str, digest: str
+) -> NullThreshold:
+    """The null threshold with the best F1 (and, beside it, the one with the best EM) on these examples."""
+    fitted = metrics.fit_thresholds(
+        examples,
+        {prediction.id: prediction.text for prediction in always_answered},
+        {prediction.id: prediction.null_score_difference for prediction in always_answered},
+        rule,
+    )
+    return NullThreshold(
+        value=fitted.f1_threshold,
+        origin="fitted",
+        exact_match=fitted.exact_match_threshold,
+        f1=fitted.f1_threshold,
+        split=split,
+        sha256=digest,
+    )

@@ -1,0 +1,69 @@
+"""Data files -> splits ready for training, with a report of everything that was cut, skipped or cannot be learned."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from dokhae import data
+from dokhae.benchmarks import Benchmark
+from dokhae.encoding import Features, PairTokenizer, WindowConfig, cached_features
+from dokhae.errors import DataError
+from dokhae.progress import track
+from dokhae.training.data import Split
+from dokhae.types import Example
+
+log = logging.getLogger("dokhae")
+
+
+def read_split(path: Path, benchmark: Benchmark, limit: int | None, misplaced: str | None) -> list[Example]:
+    """Examples of a file; misplaced: "error", "skip", or None where offsets do not matter (dev data)."""
+    examples = benchmark.read(path, True)[:limit]
+    if misplaced == "skip":
+        examples, skipped = data.drop_misplaced(examples)
+        if skipped:
+            log.warning("%s: %d questions skipped: their answers are not at their offsets", path, skipped)
+    elif misplaced == "error":
+        data.check_answers(examples, str(path))
+    if not examples:
+        raise DataError(f"{path}: no question is left to work with")
+    return examples
+
+
+def make_split(
+    name: str, examples: list[Example], tokenizer: PairTokenizer, windows: WindowConfig, show: bool = True
+) -> Split:
+    """Build (or read from the cache) the features of some examples, and report what was cut."""
+    contexts = len({example.context for example in examples})
+    with track(f"tokenize {name}", contexts, show, " contexts") as update:
+        features = cached_features(examples, tokenizer, windows, progress=update)
+    log.info("%s: %d questions, %d contexts, %d windows", name, len(examples), contexts, features.window_count)
+    for line in losses(name, examples, features, windows):
+        log.warning(line)
+    return Split(examples, features)
+
+
+def losses(name: str, examples: list[Example], features: Features, windows: WindowConfig) -> list[str]:
+    """What was cut or cannot be learned, counted."""
+    lines = []
+    cut = features.truncated_questions
+    if len(cut):
+        lines.append(
+            f"{name}: {len(cut)} of {len(examples)} questions were cut to {windows.max_question_length} tokens "
+            f"(the first is {examples[cut[0]].id})"
+        )
+    answered = np.array([bool(example.answers) for example in examples])
+    owner = features.window_example
+    start, end = features.answer_start[owner], features.answer_end[owner]
+    inside = (start >= features.window_start) & (start >= 0) & (end < features.window_end)
+    held = np.zeros(len(examples), dtype=bool)
+    held[owner[inside]] = True
+    lost = np.flatnonzero(answered & ~held)
+    if len(lost):
+        lines.append(
+            f"{name}: {len(lost)} of {int(answered.sum())} answers lie whole in no window and are trained as no answer "
+            f"(the first is {examples[lost[0]].id}); `dokhae ceiling` says why"
+        )
+    return lines

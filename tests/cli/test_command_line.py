@@ -1,0 +1,141 @@
+"""Verbs, options and help, before any verb does its work."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from dokhae import __version__
+from dokhae.cli import VERBS
+
+HEAVY = ("torch", "transformers", "lightning", "matplotlib", "pyarrow")
+
+
+def python(*arguments, **options):
+    return subprocess.run([sys.executable, *arguments], text=True, capture_output=True, timeout=60, **options)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["help"]])
+def test_help_names_every_verb(dokhae, arguments):
+    outcome = dokhae(*arguments)
+    assert outcome.code == 0
+    assert [verb for verb in VERBS if f"  {verb} " not in outcome.out] == []
+    assert "example: dokhae train " in outcome.out
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_every_verb_has_an_example(dokhae, verb):
+    outcome = dokhae(verb, "--help")
+    assert outcome.code == 0
+    assert f"Example: dokhae {verb}" in outcome.out
+
+
+def test_help_loads_nothing_heavy():
+    script = f"""
+import sys
+from dokhae.cli import main
+main(["--help"])
+print([name for name in {HEAVY + ("tyro", "numpy")} if name in sys.modules], file=sys.stderr)
+for verb in {[verb for verb in VERBS if verb != "demo"]}:
+    main([verb, "--help"])
+print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
+"""
+    ended = python("-c", script)
+    assert (ended.returncode, ended.stderr) == (0, "[]\n[]\n")
+
+
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_version(dokhae, option):
+    assert dokhae(option).out == f"dokhae {__version__}\n"
+
+
+def test_the_module_is_the_command():
+    ended = python("-m", "dokhae", "--version")
+    assert (ended.returncode, ended.stdout) == (0, f"dokhae {__version__}\n")
+    ended = python("-m", "dokhae", "evalute")
+    assert (ended.returncode, ended.stderr) == (2, "dokhae: 'evalute' is not a verb; did you mean evaluate?\n")
+
+
+def test_an_unknown_verb_names_the_nearest(refusal):
+    assert refusal("predct") == "'predct' is not a verb; did you mean predict?"
+    assert refusal("xyz").startswith("'xyz' is not a verb; known are train, predict, ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict", "d.json", "--modle", "m", "--out", "p"], "--modle is not an option; did you mean model?"),
+        (["predict", "d.json", "--model", "m", "--batchsize=3"], "--batchsize is not an option; did you mean batch_"),
+        (["train", "--optimizer.warmpu", "3"], "--optimizer.warmpu is not an option; did you mean optimizer.warmup?"),
+        (["train", "--resume", "runs/x", "--epochs", "3"], "--epochs is not an option; known are resume"),
+    ],
+)
+def test_an_unknown_option_names_the_nearest_even_where_others_are_missing(refusal, arguments, message):
+    assert refusal(*arguments).startswith(message)
+
+
+def test_a_missing_option_is_named(dokhae):
+    outcome = dokhae("ask", "Who?", "--model", "m")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "Missing from dokhae ask" in outcome.err
+    assert "--context" in outcome.err
+
+
+@pytest.mark.parametrize("value", ["x", "1.5"])
+def test_a_value_of_another_type_is_refused(dokhae, value):
+    outcome = dokhae("ask", "Who?", "--model", "m", "--context", "c", "--top", value)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "Error parsing --top" in outcome.err
+
+
+def test_hyphens_and_underscores_both_work(dokhae, questions, tiny_bert):
+    sizes = [("--max_length", "--max_answer_length"), ("--max-length", "--max-answer-length")]
+    results = [
+        dokhae(
+            "ceiling", questions, "--benchmark", "squad-1.1", "--model", tiny_bert, "--step", 8, "--format", "json",
+            length, 40, answer, 1,
+        )
+        for length, answer in sizes
+    ]  # fmt: skip
+    assert results[0] == results[1]
+    assert json.loads(results[0].out)["lost"] == {"length": 1}  # 1704 is two tokens
+
+
+def test_ctrl_c_ends_with_130(dokhae, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dokhae.evaluation.evaluate", interrupted)
+    outcome = dokhae("evaluate", "d.json", "p.json", "--benchmark", "squad-1.1")
+    assert (outcome.code, outcome.err) == (130, "dokhae: interrupted\n")
+
+
+def test_a_reader_that_leaves_is_no_error():
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        [sys.executable, "-m", "dokhae", "--help"], stdout=writing, stderr=subprocess.PIPE, timeout=60
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_under_stdout_is_told():
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "dokhae", "--help"], stdout=full, stderr=subprocess.PIPE, timeout=60
+        )
+    assert (ended.returncode, ended.stderr) == (2, b"dokhae: [Errno 28] No space left on device\n")
+
+
+def test_korean_survives_a_plain_c_locale():
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "dokhae", "--help"], capture_output=True, env=environment, timeout=60
+    )
+    assert "독해" in ended.stdout.decode("utf-8")

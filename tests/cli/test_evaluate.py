@@ -1,0 +1,115 @@
+"""dokhae evaluate."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cli.conftest import squad
+
+ROWS = {
+    "squad-1.1-bert-ensemble-google-ai": "squad-1.1",
+    "squad-2.0-bidaf-self-attention-elm": "squad-2.0",
+    "korquad-1.0-perturbed": "korquad-1.0",
+    "korquad-2.0-perturbed": "korquad-2.0",
+}
+
+
+@pytest.fixture(scope="module")
+def manifest(shared):
+    rows = json.loads(shared("official-scores/manifest.json").read_text(encoding="utf-8"))
+    return {row["predictions"].removeprefix("official-scores/").removesuffix(".json"): row for row in rows}
+
+
+@pytest.mark.parametrize(("name", "benchmark"), ROWS.items())
+def test_stdout_is_the_official_json(dokhae, shared, manifest, name, benchmark):
+    row = manifest[name]
+    outcome = dokhae("evaluate", shared(row["data"]), shared(row["predictions"]), "--benchmark", benchmark)
+    assert outcome.code == 0
+    assert list(json.loads(outcome.out).items()) == list(row["scores"].items())
+    assert benchmark in outcome.err  # the table for people
+
+
+def test_korquad_2_takes_a_folder(dokhae, shared, manifest):
+    row = manifest["korquad-2.0-perturbed"]
+    folder = shared("korquad-2.0-answers")
+    outcome = dokhae("evaluate", folder, shared(row["predictions"]), "--benchmark", "korquad-2.0")
+    assert json.loads(outcome.out) == row["scores"]
+
+
+def test_na_probs_add_the_best_thresholds(dokhae, shared, manifest):
+    row = manifest["squad-2.0-bert-single-model-google"]
+    outcome = dokhae(
+        "evaluate", shared(row["data"]), shared(row["predictions"]), "--benchmark", "squad-2.0",
+        "--na_probs", shared(row["na_probs"]), "--na-prob-thresh", row["na_prob_thresh"],
+    )  # fmt: skip
+    assert list(json.loads(outcome.out).items()) == list(row["scores_with_na_probs"].items())
+
+
+def test_images_are_drawn_and_add_the_average_precisions(dokhae, questions, write, tmp_path):
+    answers, odds = write("p.json", {"q1": "서울", "q2": "1705"}), write("odds.json", {"q1": 0.1, "q2": 0.2})
+    outcome = dokhae(
+        "evaluate", questions, answers, "--benchmark", "squad-2.0",
+        "--na_probs", odds, "--out_image_dir", tmp_path / "images",
+    )  # fmt: skip
+    assert json.loads(outcome.out)["pr_exact_ap"] == pytest.approx(50.0)
+    assert sorted(path.name for path in (tmp_path / "images").iterdir()) == [
+        "na_prob_hist_hasAns.png", "pr_exact.png", "pr_f1.png", "pr_oracle.png",
+    ]  # fmt: skip
+
+
+def test_warnings_go_to_stderr(dokhae, questions, write):
+    outcome = dokhae("evaluate", questions, write("p.json", {"q1": "서울", "x": ""}), "--benchmark", "korquad-1.0")
+    assert json.loads(outcome.out) == {"exact_match": 50.0, "f1": 50.0}
+    assert "1 of 2 questions have no prediction; they score 0 (the first is q2)" in outcome.err
+    assert "1 of 2 predictions are for questions that are not in the data" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("predictions", "message"),
+    [
+        ({"x": "a", "y": "b"}, "none of its 2 predictions is for one of the 2 questions (the first is q1)"),
+        ({"q1": "서울"}, "1 of 2 questions have no prediction (the first is q2)"),
+        (["서울"], "holds a list; write one object of question id -> answer text"),
+        ({"q1": "서울", "q2": None}, "question q2: the prediction is None, not a text"),
+        ({"q1": "서울", "q2": ["1704"]}, "question q2: the prediction is ['1704'], not a text"),
+        ('{"q1": "서', "stops in the middle"),
+        ("{'q1': 3}", "is not JSON"),
+        (b'{"q1": "\xbc\xad\xbf\xef"}', "is not UTF-8 (byte 8)"),
+        ("", "is empty"),
+    ],
+)
+def test_predictions_that_do_not_fit_are_refused(refusal, questions, write, predictions, message):
+    path = write("p.json", predictions)
+    assert refusal("evaluate", questions, path, "--benchmark", "squad-2.0").startswith(f"{path}: {message}")
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "odds", "message"),
+    [
+        ("squad-2.0", [], "has to be one JSON object, question id -> number"),
+        ("squad-2.0", {"q1": 1.0}, "1 of 2 questions have none"),
+        ("squad-2.0", {"q1": 1.0, "q2": "x"}, "question q2 has 'x', not a number"),
+        ("squad-1.1", {"q1": 1.0, "q2": 0.0}, "na_probs are for data with unanswerable questions"),
+    ],
+)
+def test_na_probs_that_do_not_fit_are_refused(refusal, questions, write, benchmark, odds, message):
+    answers, path = write("p.json", {"q1": "서울", "q2": "1704"}), write("odds.json", odds)
+    assert message in refusal("evaluate", questions, answers, "--benchmark", benchmark, "--na_probs", path)
+
+
+def test_images_without_na_probs_are_refused(refusal, questions, tmp_path):
+    line = refusal("evaluate", questions, questions, "--benchmark", "squad-2.0", "--out_image_dir", tmp_path / "i")
+    assert line == "images of curves are drawn over na_probs; give that file too"
+    assert not (tmp_path / "i").exists()
+
+
+def test_an_unknown_benchmark_names_the_nearest(refusal, questions):
+    assert "did you mean squad-1.1?" in refusal("evaluate", questions, questions, "--benchmark", "squd-1.1")
+
+
+def test_answers_need_not_be_at_their_offsets(dokhae, write):
+    misplaced = write("d.json", squad(context="서울 1704"))
+    outcome = dokhae("evaluate", misplaced, write("p.json", {"q1": "서울", "q2": "1704"}), "--benchmark", "squad-1.1")
+    assert json.loads(outcome.out) == {"exact_match": 100.0, "f1": 100.0}

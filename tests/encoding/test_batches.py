@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dokhae.data import read_examples, sample_path
+from dokhae.encoding import PairTokenizer, WindowConfig, assemble, bucket_by_length, build_features, sequence_lengths
+from dokhae.types import Answer, Example
+from tokenizers_on_the_spot import TOKENIZERS, pair_tokenizer, train_tokenizer
+
+kinds = pytest.mark.parametrize("kind", TOKENIZERS)
+CONTEXT = "1671년에 진수된 서온호는 두오해가 맡았다. In 1704 the Early Otter was launched at Korustead."
+EXAMPLES = [
+    Example("q1", "서온호는 누가?", CONTEXT, (Answer("두오해", CONTEXT.index("두오해")),)),
+    Example("q2", "Where was it launched?", CONTEXT, (Answer("Korustead", CONTEXT.index("Korustead")),)),
+    Example("q3", "?", "the town of 서울", ()),
+    Example("q4", "What is [CLS] <s> <cls>?", "", ()),
+]
+
+
+def batch_of(kind, examples, config=None, windows=None):
+    tokenizer = pair_tokenizer(kind)
+    features = build_features(examples, tokenizer, config or WindowConfig())
+    windows = np.arange(features.window_count) if windows is None else np.array(windows)
+    return features, assemble(features, windows, tokenizer.layout)
+
+
+@kinds
+def test_a_window_is_the_pair_as_the_tokenizer_itself_lays_it_out(kind):
+    fast = train_tokenizer(kind)
+    _, batch = batch_of(kind, EXAMPLES)
+    for row, example in enumerate(EXAMPLES):
+        texts = (example.question, example.context)
+        pair = fast(*([text] for text in (reversed(texts) if fast.padding_side == "left" else texts)), truncation=False)
+        assert set(batch.inputs) == set(pair)
+        for name, values in pair.items():
+            assert batch.inputs[name][row, batch.present[row]].tolist() == values[0], name
+
+
+@kinds
+def test_padding_is_that_of_the_tokenizer_up_to_a_multiple_of_8(kind):
+    fast = train_tokenizer(kind)
+    _, batch = batch_of(kind, EXAMPLES)
+    firsts, seconds = [one.question for one in EXAMPLES], [one.context for one in EXAMPLES]
+    texts = (seconds, firsts) if fast.padding_side == "left" else (firsts, seconds)
+    padded = fast(*texts, padding=True, pad_to_multiple_of=8)
+    for name, values in padded.items():
+        assert batch.inputs[name].tolist() == values, name
+    assert batch.present.tolist() == [[bool(one) for one in row] for row in padded["attention_mask"]]
+
+
+def test_batches_are_padded_to_the_longest_of_their_windows():
+    examples = [Example(f"q{length}", "a", " ".join(["a"] * length)) for length in (1, 4, 5, 12)]
+    features, batch = batch_of("bert", examples)
+    assert sequence_lengths(features, pair_tokenizer("bert").layout).tolist() == [5, 8, 9, 16]
+    assert [batch_of("bert", examples, None, [0, number])[1].present.shape[1] for number in range(4)] == [8, 8, 16, 16]
+    assert batch.present.sum(axis=1).tolist() == [5, 8, 9, 16]
+
+
+@kinds
+def test_the_cls_column_holds_the_cls_token(kind):
+    fast = train_tokenizer(kind)
+    _, batch = batch_of(kind, EXAMPLES)
+    rows = np.arange(len(EXAMPLES))
+    assert set(batch.inputs["input_ids"][rows, batch.cls].tolist()) == {fast.cls_token_id}
+    assert batch.present[rows, batch.cls].all() and not batch.legal[rows, batch.cls].any()
+    last = batch.present.shape[1] - 1
+    if kind == "xlnet":
+        assert (batch.cls == last).all()  # [pad ... context sep question sep cls]
+    elif kind == "roberta-left":
+        assert (batch.cls == batch.present.argmax(axis=1)).all()  # [pad ... cls context sep sep question sep]
+    else:
+        assert (batch.cls == 0).all()
+
+
+@kinds
+def test_only_visible_tokens_of_the_context_are_legal(kind):
+    features, batch = batch_of(kind, EXAMPLES)
+    for row, example in enumerate(EXAMPLES):
+        tokens = features.context_slice(row)
+        columns = np.arange(tokens.stop - tokens.start) + batch.context_column[row]
+        texts = [
+            example.context[start:end]
+            for start, end in zip(features.context_starts[tokens], features.context_ends[tokens], strict=True)
+        ]
+        assert batch.inputs["input_ids"][row, columns].tolist() == features.context_ids[tokens].tolist()
+        assert batch.legal[row, columns].tolist() == [text != "" for text in texts]
+        assert batch.legal[row].sum() == sum(text != "" for text in texts)
+
+
+@kinds
+@pytest.mark.parametrize(
+    "config", [WindowConfig(), WindowConfig(max_length=72, overlap=9), WindowConfig(max_length=64, step=5)]
+)
+def test_labels_are_the_answer_or_the_cls(kind, config):
+    examples = [one for one in read_examples(sample_path("dev"))[:30]]
+    features, batch = batch_of(kind, examples, config)
+    held = set()
+    for row, window in enumerate(batch.windows.tolist()):
+        number = int(features.window_example[window])
+        example, tokens = examples[number], features.context_slice(number)
+        starts, ends = features.context_starts[tokens], features.context_ends[tokens]
+        if batch.start_labels[row] == batch.cls[row]:
+            assert batch.end_labels[row] == batch.cls[row]
+            first, last = features.answer_start[number], features.answer_end[number]
+            assert first < features.window_start[window] or last >= features.window_end[window]
+            continue
+        first, last = (
+            int(label - batch.context_column[row] + features.window_start[window])
+            for label in (batch.start_labels[row], batch.end_labels[row])
+        )
+        assert batch.legal[row, [batch.start_labels[row], batch.end_labels[row]]].all()
+        answer = example.answers[0]
+        assert starts[first] <= answer.start < ends[first] and starts[last] < answer.end <= ends[last]
+        held.add(number)
+    if config == WindowConfig():
+        assert held == {number for number, one in enumerate(examples) if one.answers}
+
+
+def test_windows_without_the_answer_point_at_the_cls():
+    examples = [Example("q", "a", "b c d e f g", (Answer("d e", 4),))]
+    features, batch = batch_of("bert", examples, WindowConfig(max_length=8, step=1))
+    assert list(zip(features.window_start.tolist(), features.window_end.tolist(), strict=True)) == [
+        (0, 4),
+        (1, 5),
+        (2, 6),
+    ]
+    assert batch.start_labels.tolist() == [5, 4, 3]  # [CLS] a [SEP] b c d e [SEP]
+    assert batch.end_labels.tolist() == [6, 5, 4]
+    _, batch = batch_of("bert", examples, WindowConfig(max_length=8, step=3))
+    assert (batch.start_labels.tolist(), batch.end_labels.tolist()) == ([5, 0], [6, 0])  # the second holds "e f g"
+
+
+def test_an_answer_cut_by_every_window_points_at_the_cls():
+    _, batch = batch_of(
+        "bert", [Example("q", "a", "b c d e f", (Answer("b c d e f", 0),))], WindowConfig(max_length=8, step=1)
+    )
+    assert (batch.start_labels == 0).all() and (batch.end_labels == 0).all()
+
+
+def test_the_model_is_given_only_the_inputs_it_takes():
+    fast = train_tokenizer("bert")
+    tokenizer = PairTokenizer.of(fast, ["input_ids", "attention_mask"])
+    features = build_features(EXAMPLES, tokenizer, WindowConfig())
+    assert set(assemble(features, np.array([0]), tokenizer.layout).inputs) == {"input_ids", "attention_mask"}
+
+
+def test_rows_do_not_depend_on_the_rest_of_the_batch():
+    _, all_of_them = batch_of("xlnet", EXAMPLES)
+    for window in range(len(EXAMPLES)):
+        _, alone = batch_of("xlnet", EXAMPLES, None, [window])
+        kept = alone.present[0]
+        same = all_of_them.present[window]
+        for name, values in alone.inputs.items():
+            assert values[0, kept].tolist() == all_of_them.inputs[name][window, same].tolist()
+        shift = all_of_them.present.shape[1] - alone.present.shape[1]
+        assert alone.start_labels[0] + shift == all_of_them.start_labels[window]
+
+
+lengths = st.lists(st.integers(1, 400), min_size=0, max_size=300).map(lambda values: np.array(values, dtype=np.int64))
+
+
+@given(lengths=lengths, batch_size=st.integers(1, 9), seed=st.integers(0, 99), epoch=st.integers(0, 9))
+def test_buckets_hold_every_window_once_and_are_the_same_again(lengths, batch_size, seed, epoch):
+    batches = bucket_by_length(lengths, batch_size, seed, epoch)
+    assert sorted(window for batch in batches for window in batch.tolist()) == list(range(len(lengths)))
+    assert all(1 <= len(batch) <= batch_size for batch in batches)
+    again = bucket_by_length(lengths, batch_size, seed, epoch)
+    assert [batch.tolist() for batch in batches] == [batch.tolist() for batch in again]
+
+
+def test_buckets_change_with_epoch_and_seed_and_their_members_are_of_similar_length():
+    lengths = np.random.default_rng(0).integers(10, 400, size=1000)
+    orders = [
+        np.concatenate(bucket_by_length(lengths, 8, seed, epoch)).tolist() for seed, epoch in ((0, 0), (0, 1), (1, 0))
+    ]
+    assert orders[0] != orders[1] != orders[2] != orders[0]
+    spread = np.mean([np.ptp(lengths[batch]) for batch in bucket_by_length(lengths, 8, 0, 0)])
+    shuffled = np.mean([np.ptp(lengths[first : first + 8]) for first in range(0, 1000, 8)])
+    assert spread < shuffled / 10

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import json
+import math
+import sys
+
+from dokhae.decoding import choose, merge
+from dokhae.outputs import write_predictions
+from dokhae.types import Example
+
+EXAMPLES = [Example("q1", "?", "서울은 크다"), Example("q2", "?", ""), Example("q0", "?", "서울은 크다")]
+SPANS = [[(0, 2, 1.5, 2.0), (4, 5, 0.5, 0.25)], [], [(0, 3, 0.5, 0.0)]]
+PREDICTIONS = [
+    choose(merge(example, spans, 1.0, n_best=20, with_null=True), 0.0)
+    for example, spans in zip(EXAMPLES, SPANS, strict=True)
+]
+
+
+def read(path):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+
+
+def test_the_files_of_a_benchmark_with_null(tmp_path):
+    path = tmp_path / "run" / "predictions.json"
+    written = write_predictions(path, PREDICTIONS, with_null=True)
+    assert [one.name for one in written] == ["predictions.json", "nbest_predictions.json", "null_odds.json"]
+    assert sorted(written) == sorted(path.parent.iterdir())
+    assert list(read(path).items()) == [("q1", "서울"), ("q2", ""), ("q0", "")]
+    assert read(path.with_name("null_odds.json")) == {"q1": -2.5, "q2": sys.float_info.max, "q0": 0.5}
+
+
+def test_n_best_lists_have_characters_logits_and_probabilities(tmp_path):
+    write_predictions(tmp_path / "predictions.json", PREDICTIONS, with_null=True)
+    n_best = read(tmp_path / "nbest_predictions.json")
+    assert n_best["q2"] == []
+    assert [one["text"] for one in n_best["q1"]] == ["서울", "크"]
+    assert {**n_best["q1"][0], "probability": 0} == {
+        "text": "서울", "probability": 0, "start_logit": 1.5, "end_logit": 2.0, "start": 0, "end": 2,
+    }  # fmt: skip
+    total = math.exp(3.5) + math.exp(0.75) + math.exp(1.0)
+    assert math.isclose(n_best["q1"][0]["probability"], math.exp(3.5) / total)
+
+
+def test_without_null_there_are_no_null_odds_and_the_name_is_free(tmp_path):
+    written = write_predictions(tmp_path / "answers.json", PREDICTIONS, with_null=False)
+    assert [one.name for one in written] == ["answers.json", "nbest_predictions.json"]
+    assert sorted(written) == sorted(tmp_path.iterdir())
+
+
+def test_hangul_stays_readable_and_files_are_replaced_whole(tmp_path):
+    path = tmp_path / "predictions.json"
+    path.write_text("old")
+    write_predictions(path, PREDICTIONS, with_null=False)
+    assert '"서울"' in path.read_text(encoding="utf-8")
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from dokhae import benchmarks
+from dokhae.data import read_examples, sample_path
+from dokhae.decoding import DecodingConfig
+from dokhae.encoding import PairTokenizer, WindowConfig, assemble, build_features
+from dokhae.errors import ModelError
+from dokhae.metrics import evaluate
+from dokhae.predict import finish, plan, predict, reduce
+from dokhae.types import Answer, Example
+from oracle import arbitrary, oracle
+from tokenizers_on_the_spot import pair_tokenizer, train_tokenizer
+
+SMALL = WindowConfig(max_length=64, overlap=10)
+SAMPLE = read_examples(sample_path("dev"))[:60]
+KINDS = ("bert", "roberta", "xlnet", "xlm-roberta")
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def prepared(request):
+    """Tokenizer and features of some of the sample, in many small windows."""
+    tokenizer = pair_tokenizer(request.param)
+    return tokenizer, build_features(SAMPLE, tokenizer, SMALL)
+
+
+def run(prepared, score, decoding=None, **options):
+    tokenizer, features = prepared
+    return predict(SAMPLE, features, tokenizer.layout, score, decoding or DecodingConfig(), **options)
+
+
+@pytest.mark.parametrize("search", ["exact", "pruned"])
+def test_the_size_of_batches_changes_nothing(prepared, search):
+    decoding = DecodingConfig(search=search, n_best=5)
+    predictions = [run(prepared, arbitrary, decoding, null_threshold=0.0, batch_size=size) for size in (1, 3, 32, 999)]
+    assert predictions[0] == predictions[1] == predictions[2] == predictions[3]
+
+
+def test_predictions_come_in_the_order_of_the_examples_with_texts_of_their_contexts(prepared):
+    threshold = float(np.median([one.null_score_difference for one in run(prepared, arbitrary)]))
+    predictions = run(prepared, arbitrary, null_threshold=threshold)
+    assert [prediction.id for prediction in predictions] == [example.id for example in SAMPLE]
+    assert {prediction.text == "" for prediction in predictions} == {True, False}
+    for prediction, example in zip(predictions, SAMPLE, strict=True):
+        if prediction.text:
+            assert prediction.text == example.context[prediction.start : prediction.end]
+        for candidate in prediction.n_best:
+            assert candidate.text == example.context[candidate.start : candidate.end].strip() != ""
+        assert (prediction.text == "") == (prediction.null_score_difference > threshold)
+        if prediction.text:
+            shares = [candidate.probability for candidate in prediction.n_best]
+            null = math.exp(prediction.null_score_difference) * shares[0]
+            assert math.fsum([*shares, null]) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_batches_may_be_dealt_out_and_gathered_in_any_order(prepared):
+    tokenizer, features = prepared
+    decoding, layout = DecodingConfig(), tokenizer.layout
+    parts = []
+    for windows in plan(features, layout, 4):
+        batch = assemble(features, windows, layout)
+        parts.append(reduce(batch, *arbitrary(batch.inputs), decoding))
+    mixed = [parts[index] for index in np.random.default_rng(0).permutation(len(parts))]
+    assert finish(SAMPLE, features, mixed, decoding, 0.0) == finish(SAMPLE, features, parts, decoding, 0.0)
+
+
+def test_the_null_score_is_the_minimum_over_the_windows_at_the_cls(prepared):
+    tokenizer, features = prepared
+    lowest = np.full(len(SAMPLE), np.inf)
+    for window in range(features.window_count):
+        batch = assemble(features, np.array([window]), tokenizer.layout)
+        start, end = arbitrary(batch.inputs)
+        number = features.window_example[window]
+        lowest[number] = min(lowest[number], start[0, batch.cls[0]] + end[0, batch.cls[0]])
+    assert features.window_count > len(SAMPLE)
+    assert [prediction.null_score for prediction in run(prepared, arbitrary)] == lowest.tolist()
+
+
+def test_the_longest_windows_come_first(prepared):
+    tokenizer, features = prepared
+    sizes = [
+        assemble(features, windows, tokenizer.layout).present.sum(axis=1)
+        for windows in plan(features, tokenizer.layout, 7)
+    ]
+    sizes = np.concatenate(sizes).tolist()
+    assert sizes == sorted(sizes, reverse=True) and len(sizes) == features.window_count
+
+
+def test_progress_counts_windows(prepared):
+    done = []
+    run(prepared, arbitrary, batch_size=10, progress=done.append)
+    assert done[0] == 10 and done[-1] == prepared[1].window_count and done == sorted(done)
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("side", [0, 1])
+def test_logits_that_are_no_numbers_are_an_error(broken, side):
+    tokenizer = pair_tokenizer("bert")
+    features = build_features(SAMPLE[:2], tokenizer, WindowConfig())
+
+    def score(inputs):
+        logits = arbitrary(inputs)
+        logits[side][1, 0] = broken
+        return logits
+
+    with pytest.raises(ModelError, match="not finite"):
+        predict(SAMPLE[:2], features, tokenizer.layout, score, DecodingConfig())
+
+
+def test_logits_of_padding_may_be_anything():
+    tokenizer = pair_tokenizer("bert")
+    features = build_features(SAMPLE, tokenizer, WindowConfig())
+
+    def score(inputs):
+        return tuple(np.where(inputs["attention_mask"] == 1, logits, np.nan) for logits in arbitrary(inputs))
+
+    found = predict(SAMPLE, features, tokenizer.layout, score, DecodingConfig(search="pruned"))
+    assert found == predict(SAMPLE, features, tokenizer.layout, arbitrary, DecodingConfig(search="pruned"))
+
+
+def test_an_empty_context_is_answered_with_nothing():
+    examples = [Example("q1", "Where?", ""), Example("q2", "Where?", " \n"), Example("q3", "Where?", "a")]
+    tokenizer = pair_tokenizer("bert")
+    features = build_features(examples, tokenizer, WindowConfig())
+    predictions = predict(examples, features, tokenizer.layout, arbitrary, DecodingConfig())
+    assert [prediction.text for prediction in predictions] == ["", "", "a"]
+    assert predictions[0].null_score_difference == math.inf
+
+
+def test_no_examples_have_no_predictions():
+    tokenizer = pair_tokenizer("bert")
+    features = build_features([], tokenizer, WindowConfig())
+    assert predict([], features, tokenizer.layout, arbitrary, DecodingConfig()) == []
+
+
+def test_predictions_are_those_of_the_question_answering_script_of_transformers():
+    """Its windows, offsets and pruned search, written out; random logits, no ties."""
+    fast, tokenizer = train_tokenizer("bert"), pair_tokenizer("bert")
+    examples = SAMPLE[:20]
+    config = WindowConfig(max_length=72, overlap=16, max_question_length=64)
+    features = build_features(examples, tokenizer, config)
+    logits = np.random.default_rng(0).normal(size=(2, features.window_count, config.max_length)).astype(np.float32)
+    theirs = _answers_of_the_script(fast, examples, config, logits)
+    parts = []
+    for windows in plan(features, tokenizer.layout, 6):
+        batch = assemble(features, windows, tokenizer.layout)
+        start, end = logits[:, windows, : batch.present.shape[1]]
+        parts.append(reduce(batch, start, end, DecodingConfig(n_best=8, max_answer_length=9, search="pruned")))
+    ours = finish(examples, features, parts, DecodingConfig(n_best=8), null_threshold=-5.0)
+    assert [(one.text, pytest.approx(one.null_score_difference)) for one in ours] == theirs
+    assert {text == "" for text, _ in theirs} == {True, False}
+
+
+def _answers_of_the_script(fast, examples, config, logits, n_best=8, max_answer_length=9, threshold=-5.0):
+    answers = []
+    window = 0
+    for example in examples:
+        encoded = fast(
+            example.question,
+            example.context,
+            truncation="only_second",
+            max_length=config.max_length,
+            stride=config.overlap,
+            return_overflowing_tokens=True,
+            return_offsets_mapping=True,
+        )
+        null_score, found = math.inf, []
+        for row, offsets in enumerate(encoded["offset_mapping"]):
+            start, end = logits[:, window, : len(offsets)]
+            window += 1
+            null_score = min(null_score, start[0] + end[0])
+            for first in np.argsort(-start)[:n_best]:
+                for last in np.argsort(-end)[:n_best]:
+                    inside = encoded.sequence_ids(row)[first] == encoded.sequence_ids(row)[last] == 1
+                    if inside and first <= last < first + max_answer_length:
+                        found.append((start[first] + end[last], example.context[offsets[first][0] : offsets[last][1]]))
+        score, text = max(found)
+        answers.append(("" if null_score - score > threshold else text, null_score - score))
+    assert window == logits.shape[1]
+    return answers
+
+
+@pytest.mark.parametrize(("data", "benchmark"), [("squad-1.1", "squad-1.1"), ("korquad-1.0", "korquad-1.0")])
+def test_an_oracle_scores_100_on_what_the_tokenizer_can_represent(shared, data, benchmark):
+    examples = read_examples(shared(f"{data}/dev.json"))[:400]
+    examples, features, tokenizer = _representable(examples, shared("vocab/bert-base-multilingual-cased.txt"))
+    predictions = predict(examples, features, tokenizer.layout, oracle(features, tokenizer.layout), DecodingConfig())
+    assert len(examples) > 250
+    golds = [example.answers[0] for example in examples]
+    assert [(one.text, one.start) for one in predictions] == [(gold.text, gold.start) for gold in golds]
+    scores = evaluate(examples, {one.id: one.text for one in predictions}, benchmarks.find(benchmark).rule)
+    assert scores == {"exact_match": 100.0, "f1": 100.0}
+
+
+def test_an_oracle_refuses_what_has_no_answer(shared):
+    examples = read_examples(shared("squad-2.0/dev.json"))[:400]
+    examples, features, tokenizer = _representable(examples, shared("vocab/bert-base-multilingual-cased.txt"))
+    score = oracle(features, tokenizer.layout)
+    predictions = predict(examples, features, tokenizer.layout, score, DecodingConfig(), null_threshold=0.0)
+    scores = evaluate(examples, {one.id: one.text for one in predictions}, benchmarks.find("squad-2.0").rule)
+    assert (scores["exact"], scores["HasAns_exact"], scores["NoAns_exact"]) == (100.0, 100.0, 100.0)
+
+
+def _representable(examples, vocabulary):
+    """Only the examples whose answer begins and ends where tokens do, within 30 tokens; with their features."""
+    from transformers import BertTokenizerFast
+
+    tokenizer = PairTokenizer.of(BertTokenizerFast(vocab=str(vocabulary), do_lower_case=False))
+    features = build_features(examples, tokenizer, WindowConfig())
+
+    def fits(number, answer: Answer):
+        tokens = features.context_slice(number)
+        first, last = features.answer_start[number], features.answer_end[number]
+        ends = features.context_starts[tokens][first], features.context_ends[tokens][last]
+        return ends == (answer.start, answer.end) and last - first < 30
+
+    kept = [one for number, one in enumerate(examples) if not one.answers or fits(number, one.answers[0])]
+    return kept, build_features(kept, tokenizer, WindowConfig()), tokenizer

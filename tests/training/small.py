@@ -1,0 +1,47 @@
+"""A handful of questions and the smallest sensible settings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from dokhae.training import TrainConfig
+
+FEW = [
+    ("Who founded the town?", "In 1822, Quilek Ruskrel founded the town of Valibury.", "Quilek Ruskrel"),
+    ("When was the town founded?", "In 1822, Quilek Ruskrel founded the town of Valibury.", "1822"),
+    ("What did the ship carry?", "The ship Lorn carried honey cakes to Wesihaven.", "honey cakes"),
+    ("라별호는 언제 진수되었는가?", "1802년에 우란재에서 라별호가 진수되었다.", "1802년"),
+    ("라별호가 진수된 곳은?", "1802년에 우란재에서 라별호가 진수되었다.", "우란재"),
+    ("선장은 누구인가?", "이 배는 빙찬랑 선장의 지휘 아래 쪽빛 물감을 싣고 다녔다.", "빙찬랑"),
+]
+
+
+def write_squad(path: Path, rows: list[tuple[str, str, str | None]]) -> Path:
+    """A SQuAD 2.0 file of (question, context, answer or None)."""
+    paragraphs = []
+    for number, (question, context, answer) in enumerate(rows):
+        answers = [] if answer is None else [{"text": answer, "answer_start": context.index(answer)}]
+        qa = {"id": f"q{number}", "question": question, "answers": answers, "is_impossible": answer is None}
+        paragraphs.append({"context": context, "qas": [qa]})
+    path.write_text(json.dumps({"version": "x", "data": [{"title": "t", "paragraphs": paragraphs}]}), encoding="utf-8")
+    return path
+
+
+def config(model: Path, data: Path, out: Path, **changes) -> TrainConfig:
+    settings = {
+        "benchmark": "korquad-1.0", "model": str(model), "train": data, "dev": data, "out": out, "batch_size": 3,
+        "max_length": 64, "step": 16, "max_question_length": 24, "device": "cpu",
+    }  # fmt: skip
+    return TrainConfig(**(settings | changes))
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "model" / "model.safetensors")
+
+
+def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)

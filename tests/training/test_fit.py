@@ -1,0 +1,245 @@
+"""The whole road with tiny random encoders and their real kinds of tokenizer: train, score, save, load, answer."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+from safetensors.torch import load_file
+
+import dokhae
+from dokhae import metrics
+from dokhae.ceiling import ceiling
+from dokhae.data import read_examples
+from dokhae.encoding import build_features
+from dokhae.errors import DataError, SettingsError, TrainingError
+from dokhae.files import sha256
+from dokhae.training import KeepConfig, OptimizerConfig
+from tiny_models import make_model
+from tokenizers_on_the_spot import pair_tokenizer
+from training.small import FEW, config, equal, weights, write_squad
+
+
+def logged(run):
+    with (run / "metrics.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+KINDS = ("bert", "electra", "roberta", "albert", "distilbert")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_family_learns_a_handful_up_to_its_ceiling_and_answers_the_same_after_loading(kind, tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    model = make_model(kind, tmp_path / "encoder", hidden=64, layers=2, spread=None)
+    settings = config(model, data, tmp_path / "run", epochs=90, learning_rate=3e-3, batch_size=6)
+    report = dokhae.train(settings, show=False)
+
+    examples = read_examples(data)
+    tokenizer = pair_tokenizer(kind)
+    features = build_features(examples, tokenizer, settings.windows)
+    best = ceiling(examples, features, settings.decoding.max_answer_length, metrics.KOREAN_CHARACTERS)
+    assert best.exact_match > 60
+    assert report["scores"]["exact_match"] == best.exact_match
+    assert best.f1 - 2 < report["scores"]["f1"] <= best.f1  # F1 may be higher for another span than the annotated one
+    saved = json.loads((tmp_path / "run" / "predictions.json").read_text(encoding="utf-8"))
+    predictions = dokhae.Reader.load(tmp_path / "run", device="cpu").predict(examples)
+    assert {prediction.id: prediction.text for prediction in predictions} == saved
+    for example, prediction in zip(examples, predictions, strict=True):
+        assert example.context[prediction.start : prediction.end] == prediction.text
+
+
+def test_a_run_folder_is_complete(tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    out = tmp_path / "run"
+    dokhae.train(config(make_model("bert", tmp_path / "encoder"), data, out, epochs=2), show=False)
+
+    names = {path.name for path in out.iterdir()}
+    assert names == {
+        "config.yaml", "run.json", "checkpoints", "model", "predictions.json", "nbest_predictions.json",
+        "scores.json", "tensorboard", "metrics.csv",
+    }  # fmt: skip
+    assert {"config.json", "model.safetensors", "tokenizer.json", "dokhae.json"} <= {
+        path.name for path in (out / "model").iterdir()
+    }
+    record = json.loads((out / "run.json").read_text())
+    assert record["status"] == "finished"
+    assert record["versions"]["torch"]
+    assert list(record["data"].values())[0] == sha256(data)
+    rows = logged(out)
+    assert [row["dev_em"] for row in rows if row["dev_em"]] != []
+    assert list((out / "tensorboard").glob("events.*"))
+
+
+def test_the_same_command_twice_gives_the_same_weights(tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    model = make_model("bert", tmp_path / "encoder")
+    for name in ("one", "two"):
+        dokhae.train(config(model, data, tmp_path / name, epochs=2), show=False)
+    assert equal(weights(tmp_path / "one"), weights(tmp_path / "two"))
+    dokhae.train(config(model, data, tmp_path / "three", epochs=2, seed=7), show=False)
+    assert not equal(weights(tmp_path / "one"), weights(tmp_path / "three"))
+
+
+def test_squad_2_fits_thresholds_and_says_on_which_split(tmp_path):
+    data = write_squad(tmp_path / "few.json", [*FEW, ("What does the ship carry?", "The town has a mill.", None)])
+    out = tmp_path / "run"
+    model = make_model("bert", tmp_path / "encoder")
+    report = dokhae.train(config(model, data, out, benchmark="squad-2.0", epochs=2), show=False)
+
+    assert report["scores"]["total"] == len(FEW) + 1
+    assert "FITTED ON THE SPLIT IT IS REPORTED ON" in report["null_threshold"]
+    saved = json.loads((out / "model" / "dokhae.json").read_text())["null_threshold"]
+    assert saved["origin"] == "fitted"
+    assert saved["split"] == "few.json"
+    assert saved["sha256"] == sha256(data)
+    odds = json.loads((out / "null_odds.json").read_text())
+    answers = json.loads((out / "predictions.json").read_text())
+    assert all((answers[id] == "") == (odds[id] > saved["value"]) for id in odds)
+    predictions = dokhae.Reader.load(out, device="cpu").predict(read_examples(data))
+    assert {prediction.id: prediction.text for prediction in predictions} == answers
+
+
+def test_a_set_threshold_is_kept(tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    out = tmp_path / "run"
+    model = make_model("bert", tmp_path / "encoder")
+    dokhae.train(config(model, data, out, benchmark="squad-2.0", epochs=1, null_threshold=-1e9), show=False)
+    assert set(json.loads((out / "predictions.json").read_text()).values()) == {""}
+    assert json.loads((out / "model" / "dokhae.json").read_text())["null_threshold"]["origin"] == "set"
+
+
+def test_the_best_checkpoints_are_kept_and_the_result_is_the_best(tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    out = tmp_path / "run"
+    model = make_model("bert", tmp_path / "encoder")
+    keep = KeepConfig(best_by="loss", best=2)
+    dokhae.train(config(model, data, out, epochs=4, learning_rate=1e-3, keep=keep), show=False)
+    kept = sorted(path.name for path in (out / "checkpoints").iterdir())
+    assert len(kept) == 3
+    assert kept[-1] == "last.ckpt"
+    losses = [float(row["dev_loss"]) for row in logged(out) if row["dev_loss"]]
+    assert len(losses) == 4
+    assert {f"{loss:.4f}" for loss in sorted(losses)[:2]} == {name.split("=")[-1][:6] for name in kept[:2]}
+
+
+def test_training_stops_when_the_score_does_not_get_better(tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    model = make_model("bert", tmp_path / "encoder")
+    keep = KeepConfig(best_by="em", patience=2)
+    dokhae.train(config(model, data, tmp_path / "run", epochs=50, learning_rate=1e-12, keep=keep), show=False)
+    rows = logged(tmp_path / "run")
+    assert sum(bool(row["dev_em"]) for row in rows) == 3  # the first, and two that were no better
+
+
+def test_a_part_of_an_epoch_is_trained_and_scored(tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    model = make_model("bert", tmp_path / "encoder")
+    dokhae.train(config(model, data, tmp_path / "run", epochs=1.5, batch_size=2), show=False)
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["steps"] == round(1.5 * len(FEW) / 2)
+    assert (tmp_path / "run" / "scores.json").exists()
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine", "polynomial", "constant"])
+def test_every_schedule_warms_up_and_ends_where_it_should(schedule, tmp_path):
+    import torch
+
+    from dokhae.training.module import make_schedule
+
+    settings = config(tmp_path, tmp_path, tmp_path, optimizer=OptimizerConfig(schedule=schedule, warmup=0.1))
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.AdamW([weight], lr=settings.learning_rate)
+    scheduler = make_schedule(optimizer, settings, 100)
+    rates = []
+    for _ in range(100):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    assert rates[0] == 0.0
+    assert rates[5] == pytest.approx(settings.learning_rate / 2)
+    assert max(rates) == pytest.approx(settings.learning_rate)
+    assert rates[-1] == pytest.approx(settings.learning_rate if schedule == "constant" else 0.0, abs=1e-6)
+
+
+def test_biases_and_norms_are_not_decayed(tmp_path):
+    from transformers import AutoModelForQuestionAnswering
+
+    from dokhae.training.module import ReaderModule
+
+    model = AutoModelForQuestionAnswering.from_pretrained(make_model("bert", tmp_path / "encoder"))
+    module = ReaderModule(model, None, None, config(tmp_path, tmp_path, tmp_path), 10)
+    decayed, plain = module.configure_optimizers()["optimizer"].param_groups
+    names = {id(weight): name for name, weight in model.named_parameters()}
+    assert decayed["weight_decay"] == 0.01
+    assert plain["weight_decay"] == 0.0
+    assert all(
+        name.endswith("weight") and "LayerNorm" not in name for name in (names[id(w)] for w in decayed["params"])
+    )
+    assert all(name.endswith("bias") or "LayerNorm" in name for name in (names[id(w)] for w in plain["params"]))
+
+
+def test_bf16_and_accumulation_train_too(tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    model = make_model("bert", tmp_path / "encoder")
+    settings = config(
+        model, data, tmp_path / "run", epochs=2, batch_size=2, precision="bf16", optimizer=OptimizerConfig(accumulate=2)
+    )
+    dokhae.train(settings, show=False)
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["steps"] == 2 * -(-len(FEW) // 4)
+
+
+def test_without_a_dev_file_the_last_weights_are_the_result(tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    model = make_model("bert", tmp_path / "encoder")
+    assert dokhae.train(config(model, data, tmp_path / "run", dev=None, epochs=1), show=False) == {}
+    assert load_file(tmp_path / "run" / "model" / "model.safetensors")
+    assert not (tmp_path / "run" / "scores.json").exists()
+
+
+def test_nan_loss_stops_names_the_step_and_keeps_the_last_good_checkpoint(tmp_path):
+    import torch
+
+    data = write_squad(tmp_path / "few.json", FEW)
+    model = make_model("bert", tmp_path / "encoder")
+    settings = config(
+        model, data, tmp_path / "run", epochs=5, batch_size=2, learning_rate=1e38, checkpoint_every=1,
+        optimizer=OptimizerConfig(clip=0.0),
+    )  # fmt: skip
+    with pytest.raises(TrainingError, match=r"the loss is nan at step \d+.*lower learning_rate"):
+        dokhae.train(settings, show=False)
+    last = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["global_step"] >= 1
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
+
+
+def test_a_folder_with_something_in_it_is_not_trained_into(tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("do not lose me")
+    model = make_model("bert", tmp_path / "encoder")
+    with pytest.raises(SettingsError, match="is not an empty folder"):
+        dokhae.train(config(model, data, tmp_path / "run"), show=False)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.txt"]
+
+
+def test_misplaced_answers_stop_the_training_or_are_skipped_and_counted(tmp_path, caplog):
+    content = json.loads(write_squad(tmp_path / "few.json", FEW).read_text(encoding="utf-8"))
+    content["data"][0]["paragraphs"][0]["qas"][0]["answers"][0]["answer_start"] += 1
+    (tmp_path / "few.json").write_text(json.dumps(content), encoding="utf-8")
+    model = make_model("bert", tmp_path / "encoder")
+    settings = config(model, tmp_path / "few.json", tmp_path / "run", epochs=1)
+    with pytest.raises(DataError, match="is not at offset"):
+        dokhae.train(settings, show=False)
+    assert not (tmp_path / "run").exists()
+    skipping = config(model, tmp_path / "few.json", tmp_path / "run", epochs=1, misplaced_answers="skip")
+    dokhae.train(skipping, show=False)
+    assert "1 questions skipped" in caplog.text
+
+
+def test_lower_casing_that_strips_accents_is_said_loudly_for_hangul(tmp_path, caplog):
+    data = write_squad(tmp_path / "few.json", FEW)
+    model = make_model("bert-uncased", tmp_path / "encoder")
+    dokhae.train(config(model, data, tmp_path / "run", epochs=1), show=False)
+    assert caplog.text.count("LOWER-CASES AND STRIPS ACCENTS") == 1
