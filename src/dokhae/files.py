@@ -8,8 +8,9 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from dokhae.errors import DataError
 
@@ -35,7 +36,7 @@ def decoded(content: bytes, where: str) -> str:
 
 
 @contextlib.contextmanager
-def open_bytes(path: Path) -> Iterator[BinaryIO]:
+def open_bytes(path: Path) -> Iterator[BufferedReader]:
     """An open file; DataError where it cannot be read, also later, inside the block."""
     refuse_folder(path)
     try:
@@ -118,8 +119,8 @@ def write_json(path: Path, content: Any) -> None:  # noqa: ANN401
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with Path(path).open("rb") as file:
+    """The SHA-256 of a file, in hexadecimal; DataError where it cannot be read."""
+    with open_bytes(Path(path)) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dokhae.errors import SettingsError
 from dokhae.files import write_json
 from dokhae.types import Prediction
+
+BESIDE = ("nbest_predictions.json", "null_odds.json")
 
 
 def write_predictions(path: Path, predictions: Sequence[Prediction], with_null: bool) -> list[Path]:
@@ -16,12 +19,14 @@ def write_predictions(path: Path, predictions: Sequence[Prediction], with_null: 
 
     Null odds are null score differences; a question without any legal span has the largest float. Returns the paths.
     """
+    if path.name in BESIDE:
+        raise SettingsError(f"{path}: is the name of a file that is written beside the predictions; choose another")
     contents: dict[Path, Any] = {
         path: {prediction.id: prediction.text for prediction in predictions},
-        path.with_name("nbest_predictions.json"): {prediction.id: n_best(prediction) for prediction in predictions},
+        path.with_name(BESIDE[0]): {prediction.id: n_best(prediction) for prediction in predictions},
     }
     if with_null:
-        contents[path.with_name("null_odds.json")] = {
+        contents[path.with_name(BESIDE[1])] = {
             prediction.id: finite(prediction.null_score_difference) for prediction in predictions
         }
     for target, content in contents.items():

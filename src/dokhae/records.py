@@ -31,7 +31,11 @@ def from_mapping(kind: type[Record], content: Any, where: str) -> Record:  # noq
     missing = [name for name, field in known.items() if name not in content and _required(field)]
     if missing:
         raise SettingsError(f"{where}: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
-    return kind(**{name: _value(hints[name], value, f"{where}: {name}") for name, value in content.items()})
+    values = {name: _value(hints[name], value, f"{where}: {name}") for name, value in content.items()}
+    try:
+        return kind(**values)
+    except SettingsError as error:  # what the record itself refuses, with the file's name
+        raise SettingsError(f"{where}: {error}") from None
 
 
 def read_settings(path: Path) -> dict[str, Any]:

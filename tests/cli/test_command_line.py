@@ -40,7 +40,7 @@ import sys
 from dokhae.cli import main
 main(["--help"])
 print([name for name in {HEAVY + ("tyro", "numpy")} if name in sys.modules], file=sys.stderr)
-for verb in {[verb for verb in VERBS if verb != "demo"]}:
+for verb in {list(VERBS)}:
     main([verb, "--help"])
 print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
 """
@@ -135,7 +135,5 @@ def test_a_full_disk_under_stdout_is_told():
 
 def test_korean_survives_a_plain_c_locale():
     environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    ended = subprocess.run(
-        [sys.executable, "-m", "dokhae", "--help"], capture_output=True, env=environment, timeout=60
-    )
+    ended = subprocess.run([sys.executable, "-m", "dokhae", "--help"], capture_output=True, env=environment, timeout=60)
     assert "독해" in ended.stdout.decode("utf-8")

@@ -78,5 +78,12 @@ def test_particles_follow_the_last_sound(tool, noun, particle, whole):
 
 
 def test_an_unknown_split_lists_the_known_ones():
-    with pytest.raises(DataError, match="no split 'test'; it has train and dev"):
+    with pytest.raises(DataError, match="has no 'test'; it has train, dev, vocabulary"):
         sample_path("test")
+
+
+def test_the_vocabulary_can_be_made_again(tmp_path):
+    tool = TOOL.with_name("make_vocabulary.py")
+    made = runpy.run_path(str(tool), run_name="make_vocabulary")["vocabulary"]()
+    assert sample_path("vocabulary").read_text(encoding="utf-8").splitlines() == made
+    assert len(made) == len(set(made))

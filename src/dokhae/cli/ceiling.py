@@ -15,6 +15,8 @@ from tyro.conf import Positional
 if TYPE_CHECKING:
     from dokhae.ceiling import Ceiling
 
+log = logging.getLogger("dokhae")
+
 
 def command(args: list[str]) -> Callable[..., Any]:
     """The one way."""
@@ -74,7 +76,10 @@ def ceiling(
     features = build_features(examples, tokenizer, windows)
     warning = hangul_warning(examples, features, tokenizer)
     if warning:
-        logging.getLogger("dokhae").warning(warning)
+        log.warning(warning)
+    if len(features.truncated_questions):
+        log.warning("%d of %d questions were cut to %d tokens", len(features.truncated_questions), len(examples),
+                    max_question_length)  # fmt: skip
     result = ceilings.ceiling(examples, features, max_answer_length, row.rule)
     if format == "json":
         sys.stdout.write(json.dumps(asdict(result), ensure_ascii=False) + "\n")

@@ -67,6 +67,7 @@ def predict(
     if name is None:
         raise SettingsError(f"{model}: does not say for which benchmark it was trained; give --benchmark")
     row = benchmarks.find(name)
+    examples = row.read(data, False)
     threshold = reader.settings.null_threshold
     if row.rule.has_null:
         threshold = chosen_threshold(threshold or NullThreshold(), null_threshold)
@@ -74,7 +75,6 @@ def predict(
     else:
         threshold = None
     reader = reader.with_null_threshold(threshold)
-    examples = row.read(data, False)
     features = build_features(examples, reader.tokenizer, reader.settings.windows)
     if len(features.truncated_questions):
         log.warning("%d of %d questions were cut to %d tokens", len(features.truncated_questions), len(examples),

@@ -125,12 +125,16 @@ def find_file(source: Source, name: str) -> Path | None:
 def input_names(tokenizer: Any, model: Any) -> tuple[str, ...]:  # noqa: ANN401
     """The inputs that the tokenizer makes and the model can take.
 
-    KLUE's RoBERTa, for one, has a BERT tokenizer with two token types and an embedding for one of them.
+    KLUE's RoBERTa, for one, has a BERT tokenizer with two token types and an embedding for one of them. And
+    transformers 5 no longer lists token types for ALBERT, which was pretrained with them (4 did): where the files do
+    not list the inputs themselves, the tokenizer's own layout of a pair says whether there are any.
     """
     takes = inspect.signature(model.forward).parameters
     types = getattr(model.config, "type_vocab_size", 2) or 0
-    names = [name for name in tokenizer.model_input_names if name in takes]
-    return tuple(name for name in names if name != "token_type_ids" or types > 1)
+    names = dict.fromkeys(tokenizer.model_input_names)
+    if "model_input_names" not in tokenizer.init_kwargs and any(tokenizer.backend_tokenizer.encode("a", "b").type_ids):
+        names["token_type_ids"] = None
+    return tuple(name for name in names if name in takes and (name != "token_type_ids" or types > 1))
 
 
 def _load_model(source: Source, trust_remote_code: bool) -> tuple[Any, list[str]]:

@@ -73,14 +73,14 @@ class TrainConfig:
         }  # fmt: skip
         for name, bound in least.items():
             value = getattr(self, name)
-            if value is not None and value <= bound:
+            if value is not None and not value > bound:  # NaN is refused too
                 raise SettingsError(f"{name} is {value}; it has to be above {bound:g}")
         for name, value, lowest in (
             ("optimizer.accumulate", self.optimizer.accumulate, 1),
             ("optimizer.warmup", self.optimizer.warmup, 0),
             ("optimizer.clip", self.optimizer.clip, 0),
             ("keep.best", self.keep.best, 1),
-            ("keep.patience", self.keep.patience or 1, 1),
+            ("keep.patience", 1 if self.keep.patience is None else self.keep.patience, 1),
         ):
             if value < lowest:
                 raise SettingsError(f"{name} is {value}; it has to be at least {lowest}")

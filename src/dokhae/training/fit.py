@@ -39,6 +39,8 @@ def fit(config: TrainConfig, resume: bool = False, show: bool = True) -> dict[st
     resume: go on from the run's last checkpoint. show: progress on stderr. Raises DokhaeError for everything a user
     can mend; Interrupted after Ctrl-C, when the last step is saved.
     """
+    if not resume:
+        runs.check_free(config.out)
     benchmark = benchmarks.find(config.benchmark)
     device = choose_device(config.device)
     check_precision(config.precision, device)

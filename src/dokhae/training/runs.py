@@ -24,12 +24,16 @@ from dokhae.training.config import TrainConfig
 PACKAGES = ("dokhae", "torch", "transformers", "tokenizers", "lightning", "numpy")
 
 
-def create(config: TrainConfig) -> None:
-    """Make the run folder with its config.yaml; SettingsError where something is in it already."""
-    out = config.out
+def check_free(out: Path) -> None:
+    """SettingsError where something is in the folder of a new run already."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise SettingsError(f"{out}: is not an empty folder; name another --out, or go on with --resume {out}")
-    make_folder(out)
+        advice = f", or go on with --resume {out}" if (out / "config.yaml").exists() else ""
+        raise SettingsError(f"{out}: is not an empty folder; name another --out{advice}")
+
+
+def create(config: TrainConfig) -> None:
+    """Make the run folder with its config.yaml."""
+    out = make_folder(config.out)
     content = to_mapping(config) | {
         name: str(Path(path).resolve()) if path is not None else None
         for name, path in (("train", config.train), ("dev", config.dev), ("out", out))
