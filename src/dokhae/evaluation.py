@@ -40,6 +40,7 @@ def evaluate(
     odds = read_json(Path(na_probs))
     if not isinstance(odds, dict):
         raise DataError(f"{na_probs}: has to be one JSON object, question id -> number")
+    metrics.check_null_scores(odds, [example.id for example in examples], str(na_probs))
     scores = metrics.evaluate(examples, answers, row.rule, odds, na_prob_thresh)
     if out_image_dir is not None:
         from dokhae.report.plots import draw_squad2_images

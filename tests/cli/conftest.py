@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +20,8 @@ class Outcome:
 
 
 @pytest.fixture
-def dokhae(capsys) -> Iterator[Callable[..., Outcome]]:
-    """`dokhae("ask", "--model", folder, ...)` -> Outcome; the logger is given back as it was."""
-    log = logging.getLogger("dokhae")
-    before = (log.handlers, log.level, log.propagate)
+def dokhae(capsys) -> Callable[..., Outcome]:
+    """`dokhae("ask", "--model", folder, ...)` -> Outcome."""
 
     def run(*arguments: object) -> Outcome:
         capsys.readouterr()
@@ -32,9 +29,7 @@ def dokhae(capsys) -> Iterator[Callable[..., Outcome]]:
         out, err = capsys.readouterr()
         return Outcome(code, out, err)
 
-    yield run
-    log.handlers, level, log.propagate = before
-    log.setLevel(level)
+    return run
 
 
 @pytest.fixture

@@ -127,10 +127,17 @@ def test_a_context_without_a_token_has_an_empty_answer(dokhae, write, tiny_bert,
     assert "2 of 2 questions have no legal span in any window; their answer is empty" in outcome.err
 
 
+def test_a_model_that_does_not_say_its_benchmark_answers_every_question(dokhae, questions, tiny_bert, tmp_path):
+    outcome = dokhae("predict", questions, "--model", tiny_bert, "--out", tmp_path / "p.json")
+    assert outcome.code == 0
+    assert "does not say for which benchmark it was trained" in outcome.err
+    assert all(files(tmp_path)["p.json"].values())
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "does not say for which benchmark it was trained; give --benchmark"),
+        (["--benchmark", "squad-1.1", "--null_threshold", "1"], "squad-1.1 has no unanswerable questions"),
         (["--benchmark", "squad-2.0", "--null_threshold", "f1"], "the model has no threshold fitted for f1"),
         (["--benchmark", "squad-2.0", "--null_threshold", "nan"], "null_threshold is not a number (nan)"),
         (["--benchmark", "squad-1.1", "--batch_size", "0"], "batch_size is 0; at least 1 is needed"),

@@ -84,7 +84,7 @@ def test_relative_positions_have_no_end():
     assert loading.longest_input(transformers.T5ForQuestionAnswering(config)) is None
 
 
-def test_a_missing_head_is_drawn_from_the_seed_and_told_where_it_matters(tiny_bert, tmp_path, caplog):
+def test_a_missing_head_is_drawn_from_the_seed_and_told_where_it_matters(tiny_bert, tmp_path, caplog, monkeypatch):
     import torch
 
     folder = tmp_path / "encoder"
@@ -98,7 +98,7 @@ def test_a_missing_head_is_drawn_from_the_seed_and_told_where_it_matters(tiny_be
             heads.append(loading.load_model(source).qa_outputs.weight.tolist())
     assert heads[0] == heads[1] != heads[2]
     assert caplog.text == ""
-    logging.getLogger("dokhae").propagate = True
+    monkeypatch.setattr(logging.getLogger("dokhae"), "propagate", True)
     loading.load_trained(source)
     assert "lacks qa_outputs.bias, qa_outputs.weight; they are random now" in caplog.text
     caplog.clear()

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from training.small import config
 
 from dokhae.errors import SettingsError
 from dokhae.records import from_mapping, to_mapping
 from dokhae.training import KeepConfig, OptimizerConfig, TrainConfig
+from training.small import config
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -74,24 +75,35 @@ def _run_verb(verb: str, args: list[str]) -> int:
 
     from dokhae.cli.configuration import with_config
 
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    log = logging.getLogger("dokhae")
-    log.handlers, log.propagate = [handler], False
-    log.setLevel(logging.INFO)
     module = import_module(f"dokhae.cli.{verb}")
     command: Callable[..., Any] = module.command(args)
     try:
-        tyro.cli(
-            command,
-            prog=f"dokhae {verb}",
-            args=with_config(args, command),
-            use_underscores=True,
-            config=(tyro.conf.DisallowNone, tyro.conf.FlagCreatePairsOff),
-        )
+        with _log_on_stderr():
+            tyro.cli(
+                command,
+                prog=f"dokhae {verb}",
+                args=with_config(args, command),
+                use_underscores=True,
+                config=(tyro.conf.DisallowNone, tyro.conf.FlagCreatePairsOff),
+            )
     except SystemExit as stop:  # tyro, after --help (0) or an option it does not know (2)
         return int(stop.code or 0)
     return 0
+
+
+@contextlib.contextmanager
+def _log_on_stderr() -> Iterator[None]:
+    """Dokhae's messages as plain lines while a verb runs; the logger is given back as it was."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    log = logging.getLogger("dokhae")
+    before, level, log.handlers, log.propagate = (log.handlers, log.propagate), log.level, [handler], False
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.handlers, log.propagate = before
+        log.setLevel(level)
 
 
 def _fail(message: str, code: int) -> int:

@@ -65,13 +65,17 @@ def predict(
     reader = Reader.load(model, device, precision, trust_remote_code=trust_remote_code)
     name = benchmark or reader.settings.benchmark
     if name is None:
-        raise SettingsError(f"{model}: does not say for which benchmark it was trained; give --benchmark")
-    row = benchmarks.find(name)
+        log.warning("%s: does not say for which benchmark it was trained, so every question gets an answer; "
+                    "--benchmark squad-2.0 lets it say that there is none", model)  # fmt: skip
+    row = benchmarks.find(name or "squad-1.1")
     examples = row.read(data, False)
     threshold = reader.settings.null_threshold
     if row.rule.has_null:
         threshold = chosen_threshold(threshold or NullThreshold(), null_threshold)
         log.info(threshold.described(sha256(data)))
+    elif null_threshold is not None:
+        raise SettingsError(f"{row.name} has no unanswerable questions, so --null_threshold means nothing there; "
+                            "give --benchmark squad-2.0")  # fmt: skip
     else:
         threshold = None
     reader = reader.with_null_threshold(threshold)
@@ -87,7 +91,8 @@ def predict(
             "%d of %d questions have no legal span in any window; their answer is empty", without, len(examples)
         )
     written = write_predictions(out, predictions, row.rule.has_null)
-    log.info("wrote %s\nscore: dokhae evaluate %s %s --benchmark %s", ", ".join(map(str, written)), data, out, row.name)
+    log.info("wrote %s\nscore: dokhae evaluate %s %s --benchmark %s", ", ".join(map(str, written)), data, out,
+             name or "BENCHMARK")  # fmt: skip
 
 
 def chosen_threshold(saved: NullThreshold, asked: float | str | None) -> NullThreshold:

@@ -28,16 +28,19 @@ class Batch:
     end_labels: NDArray[np.int64]  # (R,)
 
 
-def sequence_lengths(features: Features, layout: Layout) -> NDArray[np.int64]:
-    """Tokens of every window, special tokens and question included; (windows,)."""
-    context = features.window_end.astype(np.int64) - features.window_start
-    return context + features.question_lengths()[features.window_example] + layout.special_count
+def sequence_lengths(
+    features: Features, layout: Layout, windows: NDArray[np.int64] | slice = slice(None)
+) -> NDArray[np.int64]:
+    """Tokens of some windows (of all, by default), special tokens and question included."""
+    example = features.window_example[windows]
+    question = features.question_bounds[example + 1] - features.question_bounds[example]
+    return features.window_end[windows] - features.window_start[windows] + question + layout.special_count
 
 
 def assemble(features: Features, windows: NDArray[np.int64], layout: Layout) -> Batch:
     """Lay out some windows, padded to the longest of them (rounded up to a multiple of 8)."""
-    lengths = sequence_lengths(features, layout)[windows]
-    columns = -(-int(lengths.max()) // PAD_TO) * PAD_TO
+    lengths = sequence_lengths(features, layout, windows)
+    columns = min(-(-int(lengths.max()) // PAD_TO) * PAD_TO, features.max_length)
     shape = (len(windows), columns)
     ids = np.full(shape, layout.pad_id, dtype=np.int64)
     types = np.full(shape, layout.pad_type, dtype=np.int64)

@@ -20,7 +20,7 @@ from dokhae.errors import DataError
 from dokhae.files import atomic_path
 from dokhae.types import Example
 
-VERSION = "1"  # raise it when the arrays or their meaning change
+VERSION = "2"  # raise it when the arrays or their meaning change
 
 
 def cache_folder() -> Path:
@@ -64,6 +64,7 @@ def cache_key(examples: Sequence[Example], tokenizer: PairTokenizer, config: Win
 def _load(path: Path) -> Features | None:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return Features(**{field.name: arrays[field.name] for field in fields(Features)})
+            content = {field.name: arrays[field.name] for field in fields(Features)}
+            return Features(**content | {"max_length": int(content["max_length"])})
     except Exception:  # no file; or a damaged one, of which zipfile, zlib and numpy may say nearly anything
         return None

@@ -33,6 +33,7 @@ class Features:
     window_start: Ints  # (windows,) half-open range of the context's tokens
     window_end: Ints  # (windows,)
     truncated_questions: Ints  # examples whose question was cut
+    max_length: int  # tokens: no window is longer, and none is padded further (the model may have no more positions)
 
     @property
     def window_count(self) -> int:
@@ -43,10 +44,6 @@ class Features:
         """Where the tokens of an example's context lie in the flat arrays."""
         context = self.example_context[example]
         return slice(int(self.context_bounds[context]), int(self.context_bounds[context + 1]))
-
-    def question_lengths(self) -> NDArray[np.int64]:
-        """Tokens of each question, after cutting; (examples,)."""
-        return np.diff(self.question_bounds)
 
 
 def build_features(
@@ -83,6 +80,7 @@ def build_features(
         window_start=windows[:, 1],
         window_end=windows[:, 2],
         truncated_questions=np.array(truncated, dtype=np.int32),
+        max_length=config.max_length,
     )
 
 

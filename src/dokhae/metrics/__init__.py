@@ -11,7 +11,7 @@ from dokhae.metrics.rules import (
     Rule,
 )
 from dokhae.metrics.scores import has_answer_by_id, score_answer, score_each
-from dokhae.metrics.thresholds import Thresholds, find_best_threshold, fit_thresholds
+from dokhae.metrics.thresholds import Thresholds, check_null_scores, find_best_threshold, fit_thresholds
 
 __all__ = [
     "ENGLISH_WORDS",
@@ -22,6 +22,7 @@ __all__ = [
     "Rule",
     "Thresholds",
     "average_precisions",
+    "check_null_scores",
     "check_predictions",
     "evaluate",
     "find_best_threshold",

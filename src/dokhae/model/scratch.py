@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dokhae.errors import DataError, SettingsError
-from dokhae.files import read_text, umask
-from dokhae.model.loading import quiet
+from dokhae.errors import SettingsError
+from dokhae.files import read_text
+from dokhae.model.saving import save_model
 
 
 def new_encoder(
@@ -45,12 +45,5 @@ def new_encoder(
     )
     torch.manual_seed(seed)
     model = BertForQuestionAnswering(config)
-    try:
-        with quiet():
-            model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-    except Exception as error:  # safetensors has errors of its own for a full disk
-        raise DataError(f"{folder}: cannot be written: {error}") from None
-    for file in folder.iterdir():
-        file.chmod(0o666 & ~umask())  # safetensors writes for the owner alone
+    save_model(folder, model, tokenizer)
     return folder

@@ -70,7 +70,7 @@ def fit(config: TrainConfig, resume: bool = False, show: bool = True) -> dict[st
     checkpoints = Checkpoints(config.out, config.keep, config.checkpoint_every, steps, dev is not None)
     with runs.recorded(config, benchmark, device, steps, resume):
         _train(module, data, checkpoints, device, resume, show)
-        results.save_model(config, module, checkpoints, fast, benchmark)
+        results.keep_model(config, module, checkpoints, fast, benchmark)
         return results.score(config, module, benchmark, device, show)
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,9 +11,8 @@ import torch
 from dokhae import metrics
 from dokhae.benchmarks import Benchmark
 from dokhae.decoding import choose
-from dokhae.errors import DataError
-from dokhae.files import sha256, umask, write_json
-from dokhae.model.loading import quiet
+from dokhae.files import sha256, write_json
+from dokhae.model.saving import save_model
 from dokhae.model.span import TorchScore
 from dokhae.outputs import write_predictions
 from dokhae.predict import predict
@@ -30,7 +26,7 @@ from dokhae.types import Example, Prediction
 log = logging.getLogger("dokhae")
 
 
-def save_model(
+def keep_model(
     config: TrainConfig,
     module: ReaderModule,
     checkpoints: Checkpoints,
@@ -50,21 +46,7 @@ def save_model(
         decoding=config.decoding,
         null_threshold=threshold if benchmark.rule.has_null else None,
     )
-    target = config.out / "model"
-    with tempfile.TemporaryDirectory(dir=config.out, prefix=".model.") as temporary:
-        folder = Path(temporary) / "model"
-        try:
-            with quiet():
-                module.model.save_pretrained(folder)
-                tokenizer.save_pretrained(folder)
-        except Exception as error:  # safetensors has errors of its own for a full disk
-            raise DataError(f"{target}: cannot be written: {error}; the checkpoints are still there, "
-                            f"go on with --resume {config.out}") from None  # fmt: skip
-        settings.save(folder)
-        for file in folder.iterdir():
-            file.chmod(0o666 & ~umask())  # safetensors writes for the owner alone; a server may run as another
-        shutil.rmtree(target, ignore_errors=True)
-        folder.rename(target)
+    save_model(config.out / "model", module.model, tokenizer, settings.save)
 
 
 def score(config: TrainConfig, module: ReaderModule, benchmark: Benchmark, device: str, show: bool) -> dict[str, Any]:

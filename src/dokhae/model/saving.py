@@ -1,0 +1,40 @@
+"""A model folder in Hugging Face's format, written whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dokhae.errors import DataError, DokhaeError
+from dokhae.files import make_folder, umask
+from dokhae.model.loading import quiet
+
+
+def save_model(
+    folder: Path,
+    model: Any,  # noqa: ANN401 - a transformers model
+    tokenizer: Any,  # noqa: ANN401 - and its tokenizer
+    add: Callable[[Path], None] = lambda folder: None,
+) -> None:
+    """Write model and tokenizer under a temporary name, then put them in place of `folder`.
+
+    add: writes what else belongs into the folder. Raises DataError where it cannot be written.
+    """
+    with tempfile.TemporaryDirectory(dir=make_folder(folder.parent), prefix=f".{folder.name}.") as temporary:
+        made = Path(temporary) / folder.name
+        try:
+            with quiet():
+                model.save_pretrained(made)
+                tokenizer.save_pretrained(made)
+            add(made)
+            for file in made.iterdir():
+                file.chmod(0o666 & ~umask())  # safetensors writes for the owner alone; a server may run as another
+            shutil.rmtree(folder, ignore_errors=True)
+            made.rename(folder)
+        except DokhaeError:
+            raise
+        except Exception as error:  # safetensors has errors of its own for a full disk
+            raise DataError(f"{folder}: cannot be written: {error}") from None

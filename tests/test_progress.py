@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import pytest
+
+from dokhae import progress
+from dokhae.progress import clock, track
+
+
+@pytest.fixture
+def wait(monkeypatch):
+    """`wait(seconds)`: time passes."""
+    now = [1000.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return lambda seconds: now.__setitem__(0, now[0] + seconds)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (61, "1:01"), (3723, "1:02:03")])
+def test_clock(seconds, text):
+    assert clock(seconds) == text
+
+
+def test_lines_have_the_label_the_count_and_the_time_left(capsys, wait):
+    with track("predict", 100, unit=" windows") as update:
+        update(0)
+        wait(20)
+        update(10, "loss 0.5")
+        wait(5)
+        update(15)  # too early for another line
+        wait(15)
+        update(20)
+        wait(160)
+        update(100)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == [
+        "predict: 10/100 windows  3:00 left  loss 0.5",
+        "predict: 20/100 windows  2:40 left",
+        "predict: 100/100 windows  3:20",
+    ]
+
+
+def test_what_was_done_before_does_not_count(capsys, wait):
+    with track("train", 100) as update:
+        update(50)  # a resumed run
+        wait(20)
+        update(60)
+    assert capsys.readouterr().err == "train: 60/100  1:20 left\n"
+
+
+def test_a_first_step_that_takes_long_has_no_estimate(capsys, wait):
+    with track("predict", 1000) as update:
+        wait(20)
+        update(32)
+        wait(20)
+        update(64)
+    assert capsys.readouterr().err == f"predict: 32/1000\npredict: 64/1000  {clock(20 / 32 * 936)} left\n"
+
+
+def test_what_is_soon_done_says_nothing(capsys, wait):
+    with track("predict", 10) as update:
+        wait(5)
+        update(5)
+        update(10)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("total", "show"), [(10, False), (0, True)])
+def test_nothing_is_shown_where_nothing_is_wanted_or_to_be_done(capsys, wait, total, show):
+    with track("predict", total, show) as update:
+        update(0)
+        wait(100)
+        update(total)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_has_a_bar(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    with track("predict", 10, unit=" windows") as update:
+        update(10, "loss 0.5")
+    shown = capsys.readouterr().err
+    assert "predict" in shown
+    assert "10/10" in shown
+    assert "loss 0.5" in shown
