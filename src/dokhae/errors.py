@@ -2,6 +2,11 @@
 and exits with 2; nothing else in dokhae ends in a traceback on purpose.
 """
 
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
 
 class DokhaeError(Exception):
     """Base of every error whose message is meant for the user."""
@@ -32,3 +37,12 @@ class MissingExtra(DokhaeError):
         super().__init__(
             f"{what} needs an optional part of dokhae that is not installed: pip install 'dokhae[{extra}]'"
         )
+
+
+@contextlib.contextmanager
+def optional(what: str, extra: str) -> Iterator[None]:
+    """For a block that imports what only an extra brings: MissingExtra instead of ImportError."""
+    try:
+        yield
+    except ImportError:
+        raise MissingExtra(what, extra) from None

@@ -110,6 +110,15 @@ def test_a_finished_run_can_be_resumed_without_harm(tmp_path):
     assert equal(weights(out), before)
 
 
+def test_a_run_whose_data_has_changed_is_not_resumed(tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    out = tmp_path / "run"
+    dokhae.train(config(make_model("bert", tmp_path / "encoder"), data, out, epochs=1), show=False)
+    write_squad(data, FEW[:3])
+    with pytest.raises(SettingsError, match=r"few\.json: has changed since .*run was started"):
+        dokhae.resume(out, show=False)
+
+
 @pytest.mark.parametrize(("files", "message"), [((), "is not a run folder"), (("config.yaml",), "has no checkpoint")])
 def test_what_cannot_be_resumed_says_so(files, message, tmp_path):
     from dokhae.training import runs

@@ -12,7 +12,7 @@ from typing import Any
 from dokhae.data.entries import Entry, row_entry
 from dokhae.data.fields import as_record, shortened
 from dokhae.data.lines import text_lines
-from dokhae.errors import DataError, MissingExtra
+from dokhae.errors import DataError, optional
 from dokhae.files import open_bytes, parse_json
 
 REQUIRED = ("id", "question", "context")
@@ -124,11 +124,9 @@ def _offset(cell: str) -> int | str | None:
 
 
 def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
-    try:
+    with optional("reading Parquet", "data"):
         import pyarrow
         from pyarrow import parquet
-    except ImportError:
-        raise MissingExtra("reading Parquet", "data") from None
     with open_bytes(path) as file:
         try:
             table = parquet.ParquetFile(file)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dokhae.errors import MissingExtra, ModelError
+from dokhae.errors import MissingExtra, ModelError, optional
 
 log = logging.getLogger("dokhae")
 HUB_TIMEOUT = 10  # seconds to wait for the hub's first answer
@@ -51,7 +51,7 @@ def locate(name: str | Path) -> Source:
 
 
 def _ask_hub(name: str) -> Source:
-    with _extra():
+    with optional("loading a model", "train"):
         from huggingface_hub import HfApi, try_to_load_from_cache
         from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
     try:
@@ -75,7 +75,7 @@ def _ask_hub(name: str) -> Source:
 
 def load_tokenizer(source: Source, trust_remote_code: bool = False) -> Any:  # noqa: ANN401 - a transformers tokenizer
     """A fast tokenizer. ModelError where the folder has none, or only one without character offsets."""
-    with _extra():
+    with optional("loading a model", "train"):
         from transformers import AutoTokenizer
     with _explained(source, "tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(source.name, trust_remote_code=trust_remote_code, **source.options)
@@ -108,7 +108,7 @@ def find_file(source: Source, name: str) -> Path | None:
     """One more file of a model, in its folder or fetched from the hub; None where it has no such file."""
     if source.folder is not None:
         return source.folder / name if (source.folder / name).exists() else None
-    with _extra():
+    with optional("loading a model", "train"):
         from huggingface_hub import hf_hub_download
         from huggingface_hub.errors import LocalEntryNotFoundError, RemoteEntryNotFoundError
     with _explained(source, name):
@@ -139,7 +139,7 @@ def input_names(tokenizer: Any, model: Any) -> tuple[str, ...]:  # noqa: ANN401
 
 def _load_model(source: Source, trust_remote_code: bool) -> tuple[Any, list[str]]:
     """The model, and the names of the weights that were not there."""
-    with _extra():
+    with optional("loading a model", "train"):
         import torch
         from transformers import AutoModelForQuestionAnswering
     with _explained(source, "model"), quiet(bars=source.folder is None and sys.stderr.isatty()):
@@ -164,14 +164,6 @@ def _explained(source: Source, what: str) -> Iterator[None]:
         first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         where = "the folder" if source.folder else "the hub"
         raise ModelError(f"{source.name}: no {what} could be loaded from {where}: {first}") from None
-
-
-@contextlib.contextmanager
-def _extra() -> Iterator[None]:
-    try:
-        yield
-    except ImportError as error:
-        raise MissingExtra(f"loading a model (`{error.name}`)", "train") from None
 
 
 @contextlib.contextmanager

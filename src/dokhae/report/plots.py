@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dokhae.errors import MissingExtra
+from dokhae.errors import optional
 from dokhae.files import atomic_path, make_folder
 
 if TYPE_CHECKING:
@@ -60,11 +60,9 @@ def _draw_histogram(probabilities: Sequence[float], subset: str) -> Figure:
 
 def _empty_figure() -> tuple[Figure, Axes]:
     # Not pyplot: it would choose a backend for the whole process and keep every figure alive.
-    try:
+    with optional("images of curves", "report"):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtra("images of curves", "report") from None
     figure = Figure()
     FigureCanvasAgg(figure)
     return figure, figure.add_subplot()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dokhae.errors import MissingExtra
+from dokhae.errors import optional
 from dokhae.training.config import KeepConfig, OptimizerConfig, TrainConfig
 
 __all__ = ["KeepConfig", "OptimizerConfig", "TrainConfig", "resume", "train"]
@@ -19,22 +17,13 @@ def train(config: TrainConfig, show: bool = True) -> dict[str, Any]:
     show: progress on stderr. Raises DokhaeError for everything a user can mend. After Ctrl-C the last step is saved,
     and the error says how to go on.
     """
-    with _training_extra():
+    with optional("training", "train"):
         from dokhae.training.fit import fit
     return fit(config, show=show)
 
 
 def resume(run: Path | str, show: bool = True) -> dict[str, Any]:
     """Go on with an interrupted run from its last checkpoint; returns what its scores.json holds."""
-    with _training_extra():
+    with optional("training", "train"):
         from dokhae.training.fit import resume as go_on
     return go_on(Path(run), show=show)
-
-
-@contextlib.contextmanager
-def _training_extra() -> Iterator[None]:
-    """Name the extra where torch and its kin are missing; they are imported only when they are needed."""
-    try:
-        yield
-    except ImportError as error:
-        raise MissingExtra(f"training (`{error.name}`)", "train") from None

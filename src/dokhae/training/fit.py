@@ -7,7 +7,6 @@ import logging
 import math
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +147,7 @@ def check_length(config: TrainConfig, longest: int | None) -> None:
 
 def resume(run: Path, show: bool = True) -> dict[str, Any]:
     """Go on with an interrupted run from its last checkpoint. Raises SettingsError where there is nothing to resume."""
-    config = replace(runs.load(run), out=run)
+    config = runs.load(run)
     if not (run / "checkpoints" / LAST).exists():
         raise SettingsError(f"{run}: has no checkpoint yet (checkpoints/{LAST}); train again into another folder")
     return fit(config, resume=True, show=show)

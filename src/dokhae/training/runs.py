@@ -8,9 +8,9 @@ import platform
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -44,11 +44,23 @@ def create(config: TrainConfig) -> None:
 
 
 def load(run: Path) -> TrainConfig:
-    """The settings that a run was started with."""
+    """The settings that a run was started with. SettingsError where its data is no longer the same."""
     path = run / "config.yaml"
     if not path.exists():
         raise SettingsError(f"{run}: is not a run folder (it has no config.yaml)")
-    return from_mapping(TrainConfig, read_settings(path), str(path))
+    config = replace(from_mapping(TrainConfig, read_settings(path), str(path)), out=run)
+    record = run / "run.json"
+    before = read_json(record)["data"] if record.exists() else {}
+    now = data_hashes(config) if before else {}
+    for file, digest in now.items():
+        if digest != before.get(file, digest):
+            raise SettingsError(f"{file}: has changed since {run} was started; put the old file back, or train anew")
+    return config
+
+
+def data_hashes(config: TrainConfig) -> dict[str, str]:
+    """SHA-256 of the run's data files."""
+    return {str(file.resolve()): sha256(file) for file in (config.train, config.dev) if file is not None}
 
 
 @contextlib.contextmanager
@@ -64,7 +76,7 @@ def recorded(config: TrainConfig, benchmark: Benchmark, device: str, steps: int,
         "device": device,
         "threads": os.cpu_count(),
         "steps": steps,
-        "data": {str(file): sha256(file) for file in (config.train, config.dev) if file is not None},
+        "data": data_hashes(config),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "versions": {name: _version(name) for name in PACKAGES},
@@ -94,10 +106,3 @@ def _version(package: str) -> str | None:
 
 def _clock(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
-
-
-def describe(scores: dict[str, Any]) -> str:
-    """The numbers of an official report in one line."""
-    return "  ".join(
-        f"{name} {value:.2f}" if isinstance(value, float) else f"{name} {value}" for name, value in scores.items()
-    )
