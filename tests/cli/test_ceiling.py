@@ -76,3 +76,7 @@ def test_windows_that_hold_nothing_are_refused(refusal, write, tiny_bert, option
     content = squad(context=f"서울은 대한민국의 수도이다. In 1704 {LONG}")
     path = write("long.json", content)
     assert message in refusal("ceiling", path, "--benchmark", "korquad-1.0", "--model", tiny_bert, *options)
+
+
+def test_no_file_at_all_is_refused(refusal, tiny_bert):
+    assert "name at least one data file" in refusal("ceiling", "--benchmark", "korquad-1.0", "--model", tiny_bert)

@@ -84,7 +84,11 @@ def _run_verb(verb: str, args: list[str]) -> int:
                 prog=f"dokhae {verb}",
                 args=with_config(args, command),
                 use_underscores=True,
-                config=(tyro.conf.DisallowNone, tyro.conf.FlagCreatePairsOff),
+                config=(
+                    tyro.conf.DisallowNone,
+                    tyro.conf.FlagCreatePairsOff,
+                    tyro.conf.PositionalMetavarFromFieldName,
+                ),
             )
     except SystemExit as stop:  # tyro, after --help (0) or an option it does not know (2)
         return int(stop.code or 0)

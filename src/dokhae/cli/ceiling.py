@@ -64,6 +64,8 @@ def ceiling(
 
     if max_answer_length < 1:
         raise SettingsError(f"max_answer_length is {max_answer_length}; it has to be at least 1")
+    if not data:
+        raise SettingsError("name at least one data file: dokhae ceiling DATA --benchmark ... --model ...")
     row = benchmarks.find(benchmark)
     windows = WindowConfig(max_length, step, overlap, max_question_length)
     examples = []

@@ -56,7 +56,7 @@ def devices() -> list[tuple[str, str]]:
     try:
         import torch
     except ImportError:
-        return [("devices", "torch is not installed: data, scores and ceilings work, models do not")]
+        return [("devices", "torch is not installed: data and scores work, models do not")]
     rows = [("cpu", f"{torch.get_num_threads()} threads, bf16 {_cpu_bf16(torch)}")]
     for index in range(torch.cuda.device_count()):
         free, total = torch.cuda.mem_get_info(index)
