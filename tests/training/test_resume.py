@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+import torch
 
 import dokhae
 from dokhae.errors import DokhaeError, SettingsError
@@ -101,10 +102,14 @@ def test_a_killed_process_leaves_whole_files_and_can_be_resumed(tmp_path):
     assert sum("train_loss" in row for row in rows) == 1
 
 
-def test_a_finished_run_can_be_resumed_without_harm(tmp_path):
+@pytest.mark.parametrize("epochs", [1, 1.5])
+def test_a_finished_run_can_be_resumed_without_harm(epochs, tmp_path):
     data = write_squad(tmp_path / "few.json", FEW)
     out = tmp_path / "run"
-    report = dokhae.train(config(make_model("bert", tmp_path / "encoder"), data, out, epochs=1), show=False)
+    settings = config(make_model("bert", tmp_path / "encoder"), data, out, epochs=epochs, batch_size=2)
+    report = dokhae.train(settings, show=False)
+    last = torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["global_step"] == json.loads((out / "run.json").read_text())["steps"]
     before = weights(out)
     assert dokhae.resume(out, show=False) == report
     assert equal(weights(out), before)

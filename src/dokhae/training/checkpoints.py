@@ -53,6 +53,7 @@ class Checkpoints(pl.Callback):
         self.best: list[tuple[float, str]] = []  # (score, higher is better; file name), best first
         self.asked = False
         self._stepped = 0
+        self._saved = -1
         self._previous: dict[int, Any] = {}
 
     def state_dict(self) -> dict[str, Any]:
@@ -75,21 +76,31 @@ class Checkpoints(pl.Callback):
             return
         self._stepped = trainer.global_step
         if self.asked or (self.every and trainer.global_step % self.every == 0):
-            trainer.save_checkpoint(self.folder / LAST)
+            self.save_last(trainer)
         self._stop_if_asked(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """After an epoch: keep the model if it is among the best, then save the last checkpoint, which knows of it."""
         if trainer.state.fn == "fit":
             self.keep_if_best(trainer)
-            trainer.save_checkpoint(self.folder / LAST)
+            self.save_last(trainer)
             self._stop_if_asked(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Without a dev split this is the end of an epoch."""
         if not self.has_dev:
-            trainer.save_checkpoint(self.folder / LAST)
+            self.save_last(trainer)
             self._stop_if_asked(trainer)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Where the last step was in the middle of an epoch."""
+        if self._saved != trainer.global_step:
+            self.save_last(trainer)
+
+    def save_last(self, trainer: pl.Trainer) -> None:
+        """Save the checkpoint that a resumed run goes on from."""
+        trainer.save_checkpoint(self.folder / LAST)
+        self._saved = trainer.global_step
 
     def keep_if_best(self, trainer: pl.Trainer) -> None:
         """Save the model under its score if it is among the k best, and drop the one it pushes out."""

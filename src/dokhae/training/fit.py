@@ -17,7 +17,7 @@ from dokhae import benchmarks
 from dokhae.encoding import PairTokenizer
 from dokhae.encoding.report import hangul_warning
 from dokhae.errors import SettingsError
-from dokhae.files import make_folder
+from dokhae.files import make_folder, read_json
 from dokhae.model import loading
 from dokhae.model.span import check_precision, choose_device
 from dokhae.training import results, runs
@@ -148,6 +148,9 @@ def check_length(config: TrainConfig, longest: int | None) -> None:
 def resume(run: Path, show: bool = True) -> dict[str, Any]:
     """Go on with an interrupted run from its last checkpoint. Raises SettingsError where there is nothing to resume."""
     config = runs.load(run)
+    if runs.finished(run):
+        log.info("%s is finished; there is nothing left to do", run)
+        return read_json(run / "scores.json") if config.dev else {}
     if not (run / "checkpoints" / LAST).exists():
         raise SettingsError(f"{run}: has no checkpoint yet (checkpoints/{LAST}); train again into another folder")
     return fit(config, resume=True, show=show)

@@ -58,6 +58,12 @@ def load(run: Path) -> TrainConfig:
     return config
 
 
+def finished(run: Path) -> bool:
+    """Whether a run went to its end, scores and all."""
+    record = run / "run.json"
+    return record.exists() and read_json(record)["status"] == "finished"
+
+
 def data_hashes(config: TrainConfig) -> dict[str, str]:
     """SHA-256 of the run's data files."""
     return {str(file.resolve()): sha256(file) for file in (config.train, config.dev) if file is not None}
