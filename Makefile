@@ -21,7 +21,8 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# torch comes first: its CPU build satisfies what the others ask for, so nothing fetches gigabytes of CUDA
+# torch comes first and alone: whichever build of the pinned version pip finds (a CPU wheel where one is given by
+# PIP_FIND_LINKS or an index of CPU builds, see README) then satisfies what the others ask for
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt torch

@@ -29,6 +29,7 @@ def test_the_demo_trains_scores_and_answers_in_both_languages(short, tmp_path, c
 
 
 def test_the_demo_replaces_only_what_a_demo_made(tmp_path):
+    (tmp_path / "encoder").mkdir()
     (tmp_path / "thesis.txt").write_text("do not lose me")
     with pytest.raises(SettingsError, match="is not an empty folder"):
         demo.prepare(tmp_path, overwrite=True)

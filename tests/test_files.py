@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from dokhae.errors import DataError
@@ -14,7 +12,6 @@ from dokhae.files import (
     read_json,
     read_text,
     sha256,
-    umask,
     write_json,
     write_text,
 )
@@ -64,15 +61,9 @@ def test_permissions_are_those_of_the_old_file_or_the_usual_ones(tmp_path):
     for path in (old, new):
         write_text(path, "x")
     assert old.stat().st_mode & 0o777 == 0o640
-    assert new.stat().st_mode & 0o777 == 0o666 & ~umask()
-
-
-def test_umask_leaves_itself_as_it_was():
-    before = os.umask(0o027)
-    try:
-        assert umask() == umask() == 0o027
-    finally:
-        os.umask(before)
+    usual = tmp_path / "usual.txt"
+    usual.touch()
+    assert new.stat().st_mode == usual.stat().st_mode
 
 
 def test_a_folder_or_a_file_in_the_way_is_refused(tmp_path):

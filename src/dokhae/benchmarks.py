@@ -22,13 +22,16 @@ class Benchmark:
     read: Read  # (path, labelled) -> examples
     rule: metrics.Rule
     aliases: tuple[str, ...] = ()
+    trainable: bool = True  # whether its contexts are text (KorQuAD 2.x has whole web pages)
 
 
 BENCHMARKS = (
     Benchmark("squad-1.1", data.read_examples, metrics.ENGLISH_WORDS),
     Benchmark("squad-2.0", data.read_examples, metrics.ENGLISH_WORDS_WITH_NULL),
     Benchmark("korquad-1.0", data.read_examples, metrics.KOREAN_CHARACTERS),
-    Benchmark("korquad-2.1", data.read_korquad2, metrics.KOREAN_CHARACTERS_HTML, aliases=("korquad-2.0",)),
+    Benchmark(
+        "korquad-2.1", data.read_korquad2, metrics.KOREAN_CHARACTERS_HTML, aliases=("korquad-2.0",), trainable=False
+    ),
 )
 
 

@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from dokhae.data import read_examples, sample_path
-from dokhae.errors import SettingsError
+from dokhae.files import refuse_full_folder
 from dokhae.training.config import KeepConfig, OptimizerConfig, TrainConfig
 from dokhae.types import Example, Prediction
 
 log = logging.getLogger("dokhae")
-MADE_BY_DEMO = "encoder"  # the sub-folder by which the demo knows its own run
+ENCODER, RUN = "encoder", "run"  # all that a demo's folder holds
 
 
 def settings(out: Path) -> TrainConfig:
     """A minute's worth of training on two cores."""
     return TrainConfig(
         benchmark="squad-2.0",
-        model=str(out / MADE_BY_DEMO),
+        model=str(out / ENCODER),
         train=sample_path("train"),
         dev=sample_path("dev"),
-        out=out / "run",
+        out=out / RUN,
         epochs=12,
         batch_size=16,
         learning_rate=1e-3,
@@ -38,10 +38,10 @@ def settings(out: Path) -> TrainConfig:
 
 def prepare(out: Path, overwrite: bool) -> None:
     """An empty folder for the demo; with `overwrite` in place of an earlier demo's, never of anything else."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        if not (overwrite and (out / MADE_BY_DEMO).is_dir()):
-            raise SettingsError(f"{out}: is not an empty folder; name another --out")
+    made_by_demo = out.is_dir() and {path.name for path in out.iterdir()} <= {ENCODER, RUN}
+    if overwrite and made_by_demo:
         shutil.rmtree(out)
+    refuse_full_folder(out)
 
 
 def run(out: Path, overwrite: bool = False) -> tuple[dict[str, Any], list[tuple[Example, Prediction]]]:

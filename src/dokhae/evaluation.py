@@ -41,6 +41,11 @@ def evaluate(
     if not isinstance(odds, dict):
         raise DataError(f"{na_probs}: has to be one JSON object, question id -> number")
     metrics.check_null_scores(odds, [example.id for example in examples], str(na_probs))
+    if na_prob_thresh == 1.0 and not all(0 <= value <= 1 for value in odds.values()):
+        log.warning(
+            "%s: holds scores, not probabilities, so the official threshold of 1.0 means little; give --na_prob_thresh",
+            na_probs,
+        )
     scores = metrics.evaluate(examples, answers, row.rule, odds, na_prob_thresh)
     if out_image_dir is not None:
         from dokhae.report.plots import draw_squad2_images

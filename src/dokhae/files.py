@@ -6,13 +6,14 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
+import stat
+import uuid
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-from dokhae.errors import DataError
+from dokhae.errors import DataError, SettingsError
 
 
 def read_text(path: Path) -> str:
@@ -82,19 +83,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
     make_folder(path.parent)
     if path.is_dir():
         raise DataError(f"{path}: is a directory; name a file to write")
-    temporary: Path | None = None
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        os.close(handle)
-        temporary = Path(name)
+        temporary.touch(exist_ok=False)  # with the mode that new files have here
         yield temporary
-        with contextlib.suppress(OSError):
-            temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~umask())
+        if path.exists():
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
         os.replace(temporary, path)
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}; nothing was changed") from None
     finally:
-        if temporary is not None:
+        with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
@@ -105,6 +104,12 @@ def make_folder(path: Path) -> Path:
     except OSError as error:
         raise DataError(f"{path}: cannot be made a folder: {error.strerror or error}") from None
     return path
+
+
+def refuse_full_folder(path: Path, otherwise: str = "") -> None:
+    """SettingsError where something is already in the folder that is to be made; `otherwise` adds to the advice."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise SettingsError(f"{path}: is not an empty folder; name another --out{otherwise}")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -122,10 +127,3 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal; DataError where it cannot be read."""
     with open_bytes(Path(path)) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def umask() -> int:
-    """The permissions that new files are to lack."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -34,6 +34,11 @@ def write_predictions(path: Path, predictions: Sequence[Prediction], with_null: 
     return list(contents)
 
 
+def beside(path: Path) -> list[Path]:
+    """The files that may be written beside the predictions."""
+    return [path.with_name(name) for name in BESIDE]
+
+
 def n_best(prediction: Prediction) -> list[dict[str, Any]]:
     """The candidates of one question, best first, offsets in characters of its context."""
     return [

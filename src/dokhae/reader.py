@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from dokhae.encoding import Features, PairTokenizer, build_features
-from dokhae.errors import SettingsError
+from dokhae.encoding.report import warnings
+from dokhae.errors import DataError, SettingsError
 from dokhae.predict import Score, predict
 from dokhae.settings import FILE_NAME, NullThreshold, ReaderSettings
 from dokhae.types import Example, Prediction
+
+log = logging.getLogger("dokhae")
 
 
 class Reader:
@@ -31,6 +35,7 @@ class Reader:
         self.tokenizer = tokenizer
         self.score = score
         self.settings = settings
+        self._said: set[str] = set()
 
     @classmethod
     def load(
@@ -64,7 +69,14 @@ class Reader:
         return cls(tokenizer, TorchScore(network, device, precision), settings, longest)  # type: ignore[arg-type]
 
     def __call__(self, question: str, context: str) -> Prediction:
-        """Answer one question; `.text` is "" (and start and end None) where the reader says there is no answer."""
+        """Answer one question; `.text` is "" (and start and end None) where the reader says there is no answer.
+
+        Raises DataError for text that is not valid Unicode (half of a surrogate pair).
+        """
+        try:
+            (question + context).encode()
+        except UnicodeEncodeError as error:
+            raise DataError(f"question or context: not valid Unicode: {error.reason}; mend the text") from None
         return self.predict([Example(id="", question=question, context=context)])[0]
 
     def predict(
@@ -77,6 +89,10 @@ class Reader:
         """One prediction for each example, in their order; `features` where they are already built."""
         if features is None:
             features = build_features(examples, self.tokenizer, self.settings.windows)
+        for line in warnings(examples, features, self.tokenizer, self.settings.windows):
+            if line not in self._said:  # a server would say it with every question
+                self._said.add(line)
+                log.warning(line)
         threshold = self.settings.null_threshold
         return predict(
             examples,

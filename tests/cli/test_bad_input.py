@@ -103,7 +103,7 @@ def test_a_file_of_another_benchmark_says_which(refusal, commands, shared):
     [
         (("--max_length", 129), "max_length is 129, but the positions of {model} end at 128; use --max_length 128"),
         (("--device", "cpu", "--precision", "fp16"), "precision fp16 needs a GPU; on the CPU use bf16 or fp32"),
-        (("--batch_size", 0), "batch_size is 0; it has to be above 0"),
+        (("--batch_size", 0), "batch_size is 0; it has to be at least 1"),
         (("--max_length", 64, "--step", 62), "question q1: a step of 62 tokens would skip text"),
         (("--max_length", 8, "--step", 1), "the question and the special tokens leave no room"),
         (("--keep.patience", 2), "keep.patience needs a dev file to watch"),

@@ -127,6 +127,16 @@ def test_a_context_without_a_token_has_an_empty_answer(dokhae, write, tiny_bert,
     assert "2 of 2 questions have no legal span in any window; their answer is empty" in outcome.err
 
 
+@pytest.mark.parametrize("name", ["nbest_predictions.json", "p.json"])
+def test_the_data_file_is_not_written_over(refusal, tiny_bert, tmp_path, name):
+    data = tmp_path / name
+    data.write_text(json.dumps(squad()), encoding="utf-8")
+    before = data.read_bytes()
+    line = refusal("predict", data, "--model", tiny_bert, "--benchmark", "squad-1.1", "--out", tmp_path / "p.json")
+    assert "would replace the data file" in line
+    assert data.read_bytes() == before
+
+
 def test_a_model_that_does_not_say_its_benchmark_answers_every_question(dokhae, questions, tiny_bert, tmp_path):
     outcome = dokhae("predict", questions, "--model", tiny_bert, "--out", tmp_path / "p.json")
     assert outcome.code == 0

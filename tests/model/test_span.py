@@ -86,7 +86,7 @@ def test_a_device_that_is_not_here_is_refused(monkeypatch, device):
 
 
 def test_a_precision_that_the_device_lacks_is_refused(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
     with pytest.raises(SettingsError, match="fp16 needs a GPU"):
         check_precision("fp16", "cpu")
     with pytest.raises(SettingsError, match="this GPU has no bf16"):

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import random
 
+import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 
 import dokhae
@@ -144,8 +148,6 @@ def test_a_part_of_an_epoch_is_trained_and_scored(tmp_path):
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine", "polynomial", "constant"])
 def test_every_schedule_warms_up_and_ends_where_it_should(schedule, tmp_path):
-    import torch
-
     from dokhae.training.module import make_schedule
 
     settings = config(tmp_path, tmp_path, tmp_path, optimizer=OptimizerConfig(schedule=schedule, warmup=0.1))
@@ -199,8 +201,6 @@ def test_without_a_dev_file_the_last_weights_are_the_result(tmp_path):
 
 
 def test_nan_loss_stops_names_the_step_and_keeps_the_last_good_checkpoint(tmp_path):
-    import torch
-
     data = write_squad(tmp_path / "few.json", FEW)
     model = make_model("bert", tmp_path / "encoder")
     settings = config(
@@ -211,7 +211,48 @@ def test_nan_loss_stops_names_the_step_and_keeps_the_last_good_checkpoint(tmp_pa
         dokhae.train(settings, show=False)
     last = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
     assert last["global_step"] >= 1
+    assert all(bool(torch.isfinite(weight).all()) for weight in last["state_dict"].values())
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
+
+
+def test_broken_weights_are_never_saved_over_good_ones(tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    model = make_model("bert", tmp_path / "encoder")
+    settings = config(
+        model, data, tmp_path / "run", epochs=5, batch_size=2, learning_rate=1e37, checkpoint_every=1,
+        optimizer=OptimizerConfig(clip=0.0, warmup=0.0, weight_decay=30.0),
+    )  # fmt: skip
+    with pytest.raises(TrainingError, match="the weights are not finite after step 1: training has diverged"):
+        dokhae.train(settings, show=False)
+    for path in (tmp_path / "run" / "checkpoints").iterdir():
+        state = torch.load(path, weights_only=True)["state_dict"]
+        assert all(bool(torch.isfinite(weight).all()) for weight in state.values())
+
+
+def test_a_question_without_an_answer_is_refused_where_the_benchmark_knows_none(tmp_path):
+    rows = [*FEW, ("What does the ship carry?", "The town has a mill.", None)]
+    data = write_squad(tmp_path / "few.json", FEW)
+    dev = write_squad(tmp_path / "dev.json", rows)
+    model = make_model("bert", tmp_path / "encoder")
+    with pytest.raises(DataError, match=r"dev\.json: question q6 has no answer, which korquad-1\.0 does not know"):
+        dokhae.train(config(model, data, tmp_path / "run", dev=dev), show=False)
+    with pytest.raises(SettingsError, match="korquad-2.1 can be scored, but not trained yet"):
+        dokhae.train(config(model, data, tmp_path / "run", benchmark="korquad-2.1"), show=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_process_is_left_as_it_was(tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    model = make_model("bert", tmp_path / "encoder")
+
+    def state():
+        flags = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+        numbers = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+        return flags, numbers, dict(os.environ)
+
+    before = state()
+    dokhae.train(config(model, data, tmp_path / "run", epochs=1), show=False)
+    assert state() == before
 
 
 def test_a_folder_with_something_in_it_is_not_trained_into(tmp_path):

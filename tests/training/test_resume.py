@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import dokhae
-from dokhae.errors import DokhaeError, SettingsError
+from dokhae.errors import DataError, DokhaeError, SettingsError
 from dokhae.training import KeepConfig, OptimizerConfig
 from dokhae.training.checkpoints import Checkpoints
 from dokhae.training.module import ReaderModule
@@ -28,7 +28,7 @@ def ask_to_stop_at(step, monkeypatch):
     train = ReaderModule.training_step
 
     def step_and_stop(module, windows, index):
-        if module.global_step == step - 1 and not module.trainer.fit_loop.restarting:
+        if module.global_step == step - 1:
             checkpoints = next(each for each in module.trainer.callbacks if isinstance(each, Checkpoints))
             if not checkpoints.asked:
                 os.kill(os.getpid(), signal.SIGINT)
@@ -115,6 +115,88 @@ def test_a_finished_run_can_be_resumed_without_harm(epochs, tmp_path):
     assert equal(weights(out), before)
 
 
+def test_stopping_early_goes_on_where_it_was(tmp_path, monkeypatch):
+    data = write_squad(tmp_path / "few.json", FEW)
+    model = make_model("bert", tmp_path / "encoder")
+    keep = KeepConfig(best_by="em", patience=2)
+    settings = {"batch_size": 2, "learning_rate": 1e-12, "epochs": 50, "keep": keep}  # the score never gets better
+    dokhae.train(config(model, data, tmp_path / "whole", **settings), show=False)
+    steps = torch.load(tmp_path / "whole" / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
+    assert steps == 9  # the first epoch, and two that were no better, of 3 steps each
+
+    for stop in (3, 4):  # the end of the first epoch, and the middle of the second
+        out = tmp_path / f"stopped-{stop}"
+        with monkeypatch.context() as patch:
+            ask_to_stop_at(stop, patch)
+            with pytest.raises(DokhaeError, match=f"stopped after step {stop}"):
+                dokhae.train(config(model, data, out, **settings), show=False)
+        dokhae.resume(out, show=False)
+        assert torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == steps
+
+
+def test_a_run_killed_while_scoring_does_not_train_again_or_lose_a_checkpoint(tmp_path, monkeypatch):
+    data = write_squad(tmp_path / "few.json", FEW)
+    model = make_model("bert", tmp_path / "encoder")
+    keep = KeepConfig(best_by="loss", best=2, patience=2)
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr("dokhae.training.results.score", interrupted)
+        with pytest.raises(DokhaeError, match="stopped; go on with: dokhae train --resume"):
+            dokhae.train(config(model, data, out, epochs=3, learning_rate=1e-3, keep=keep), show=False)
+    assert json.loads((out / "run.json").read_text())["status"] == "interrupted"
+    kept = sorted(path.name for path in (out / "checkpoints").iterdir())
+    assert len(kept) == 3
+    dokhae.resume(out, show=False)
+    assert sorted(path.name for path in (out / "checkpoints").iterdir()) == kept
+    assert (out / "scores.json").exists()
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+def test_stopping_twice_within_an_accumulation_ends_with_the_same_weights(tmp_path, monkeypatch):
+    data = write_squad(tmp_path / "few.json", FEW)
+    model = make_model("bert", tmp_path / "encoder")
+    settings = {
+        "batch_size": 1, "learning_rate": 1e-3, "epochs": 2, "keep": KEEP, "checkpoint_every": 1,
+        "optimizer": OptimizerConfig(accumulate=3),
+    }  # fmt: skip
+    dokhae.train(config(model, data, tmp_path / "whole", **settings), show=False)
+    out = tmp_path / "stopped"
+    for stop in (1, 3):
+        with monkeypatch.context() as patch:
+            ask_to_stop_at(stop, patch)
+            with pytest.raises(DokhaeError, match="stopped after step"):
+                dokhae.train(config(model, data, out, **settings), show=False) if stop == 1 else dokhae.resume(
+                    out, show=False
+                )
+    dokhae.resume(out, show=False)
+    assert equal(weights(out), weights(tmp_path / "whole"))
+
+
+def test_a_damaged_run_is_one_clear_error(tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    out = tmp_path / "run"
+    dokhae.train(config(make_model("bert", tmp_path / "encoder"), data, out, epochs=1), show=False)
+    (out / "run.json").write_text("[]")
+    with pytest.raises(DataError, match=r"run\.json: is not a run's record"):
+        dokhae.resume(out, show=False)
+    (out / "run.json").write_text("{}")
+    (out / "checkpoints" / "last.ckpt").write_bytes(b"junk")
+    with pytest.raises(SettingsError, match=r"last\.ckpt: is damaged"):
+        dokhae.resume(out, show=False)
+
+
+def test_a_run_that_trusts_code_asks_again(tmp_path):
+    from dokhae.training import runs
+
+    data = write_squad(tmp_path / "few.json", FEW)
+    runs.create(config(tmp_path / "m", data, tmp_path / "run", trust_remote_code=True))
+    with pytest.raises(SettingsError, match="allow that with --trust_remote_code"):
+        dokhae.resume(tmp_path / "run", show=False)
+
+
 def test_a_run_whose_data_has_changed_is_not_resumed(tmp_path):
     data = write_squad(tmp_path / "few.json", FEW)
     out = tmp_path / "run"
@@ -124,7 +206,9 @@ def test_a_run_whose_data_has_changed_is_not_resumed(tmp_path):
         dokhae.resume(out, show=False)
 
 
-@pytest.mark.parametrize(("files", "message"), [((), "is not a run folder"), (("config.yaml",), "has no checkpoint")])
+@pytest.mark.parametrize(
+    ("files", "message"), [((), "is not a run folder"), (("config.yaml",), "there is no checkpoint yet")]
+)
 def test_what_cannot_be_resumed_says_so(files, message, tmp_path):
     from dokhae.training import runs
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,8 @@ from tyro.conf import Positional
 
 if TYPE_CHECKING:
     from dokhae.types import Prediction
+
+log = logging.getLogger("dokhae")
 
 
 def command(args: list[str]) -> Callable[..., Any]:
@@ -51,11 +54,16 @@ def ask(
         raise SettingsError(f"top is {top}; it has to be at least 1")
     # bytes, as from a file: text streams turn \r\n into \n, and the offsets would not be those of the input
     text = decoded(sys.stdin.buffer.read(), "standard input") if context == "-" else read_text(Path(context))
-    prediction = Reader.load(model, device, trust_remote_code=trust_remote_code)(question=question, context=text)
+    reader = Reader.load(model, device, trust_remote_code=trust_remote_code)
+    threshold = reader.settings.null_threshold
+    prediction = reader(question=question, context=text)
     if format == "json":
-        sys.stdout.write(json.dumps(as_json(prediction, top), ensure_ascii=False) + "\n")
-    else:
-        show(prediction, text, top)
+        about = {"null_threshold": threshold.described() if threshold else None}
+        sys.stdout.write(json.dumps(as_json(prediction, top) | about, ensure_ascii=False) + "\n")
+        return
+    show(prediction, text, top)
+    if threshold is not None:
+        log.info(threshold.described())
 
 
 def as_json(prediction: Prediction, top: int) -> dict[str, Any]:

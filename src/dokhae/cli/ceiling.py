@@ -57,7 +57,7 @@ def ceiling(
     from dokhae import ceiling as ceilings
     from dokhae.data import check_answers
     from dokhae.encoding import PairTokenizer, WindowConfig, build_features
-    from dokhae.encoding.report import hangul_warning
+    from dokhae.encoding.report import warnings
     from dokhae.errors import SettingsError
     from dokhae.model import loading
     from dokhae.reader import model_folder
@@ -76,12 +76,8 @@ def ceiling(
     fast = loading.load_tokenizer(loading.locate(model_folder(model)), trust_remote_code)
     tokenizer = PairTokenizer.of(fast)
     features = build_features(examples, tokenizer, windows)
-    warning = hangul_warning(examples, features, tokenizer)
-    if warning:
+    for warning in warnings(examples, features, tokenizer, windows):
         log.warning(warning)
-    if len(features.truncated_questions):
-        log.warning("%d of %d questions were cut to %d tokens", len(features.truncated_questions), len(examples),
-                    max_question_length)  # fmt: skip
     result = ceilings.ceiling(examples, features, max_answer_length, row.rule)
     if format == "json":
         sys.stdout.write(json.dumps(asdict(result), ensure_ascii=False) + "\n")

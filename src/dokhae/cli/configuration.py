@@ -24,7 +24,9 @@ def with_config(args: list[str], command: Callable[..., Any]) -> list[str]:
     files: list[str] = []
     waiting = iter(args)
     for arg in waiting:
-        if arg == "--config":
+        if arg == "--":  # what follows are no options, not even a question that begins with --
+            rest += [arg, *waiting]
+        elif arg == "--config":
             files.append(next(waiting, ""))
         elif arg.startswith("--config="):
             files.append(arg.partition("=")[2])
@@ -33,7 +35,8 @@ def with_config(args: list[str], command: Callable[..., Any]) -> list[str]:
     if "" in files:
         raise SettingsError("--config needs a file: --config settings.yaml")
     known = option_types(command)
-    given = {option(arg) for arg in rest if arg.startswith("--")}
+    before = rest[: rest.index("--")] if "--" in rest else rest
+    given = {option(arg) for arg in before if arg.startswith("--")}
     for name in given - known.keys() - {"help"}:  # tyro names the nearest one only where no other option is missing
         raise SettingsError(f"--{name} is not an option{nearest(name, list(known))}")
     found = [each for file in files for each in options(read_settings(Path(file)), known, file)]

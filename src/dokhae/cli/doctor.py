@@ -60,7 +60,7 @@ def devices() -> list[tuple[str, str]]:
     rows = [("cpu", f"{torch.get_num_threads()} threads, bf16 {_cpu_bf16(torch)}")]
     for index in range(torch.cuda.device_count()):
         free, total = torch.cuda.mem_get_info(index)
-        bf16 = "yes" if torch.cuda.is_bf16_supported() else "no"
+        bf16 = "yes" if torch.cuda.is_bf16_supported(including_emulation=False) else "no"
         rows.append((f"cuda:{index}", f"{torch.cuda.get_device_name(index)}, {free / 2**30:.1f} of {total / 2**30:.1f} "
                                       f"GiB free, bf16 {bf16}"))  # fmt: skip
     if not torch.cuda.device_count():

@@ -26,7 +26,7 @@ def evaluate(
 ) -> None:
     """Score predictions with the official rule of a benchmark; the official JSON alone goes to stdout.
 
-    Example: dokhae evaluate dev-v2.0.json predictions.json --benchmark squad-2.0 --na_probs null_odds.json
+    Example: dokhae evaluate dev-v2.0.json predictions.json --benchmark squad-2.0 --na_probs na_probs.json
 
     Args:
         data: gold answers (for korquad-2.1 a folder of files, or one of them)

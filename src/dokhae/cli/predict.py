@@ -54,7 +54,7 @@ def predict(
     from dokhae.encoding import build_features
     from dokhae.errors import SettingsError
     from dokhae.files import refuse_folder, sha256
-    from dokhae.outputs import write_predictions
+    from dokhae.outputs import beside, write_predictions
     from dokhae.progress import track
     from dokhae.reader import Reader
     from dokhae.settings import NullThreshold
@@ -62,6 +62,8 @@ def predict(
     if batch_size < 1:
         raise SettingsError(f"batch_size is {batch_size}; at least 1 is needed")
     refuse_folder(out)  # now, not when all is computed
+    if data.resolve() in (path.resolve() for path in (out, *beside(out))):
+        raise SettingsError(f"{out}: writing there would replace the data file {data}; name another --out")
     reader = Reader.load(model, device, precision, trust_remote_code=trust_remote_code)
     name = benchmark or reader.settings.benchmark
     if name is None:
@@ -80,9 +82,6 @@ def predict(
         threshold = None
     reader = reader.with_null_threshold(threshold)
     features = build_features(examples, reader.tokenizer, reader.settings.windows)
-    if len(features.truncated_questions):
-        log.warning("%d of %d questions were cut to %d tokens", len(features.truncated_questions), len(examples),
-                    reader.settings.windows.max_question_length)  # fmt: skip
     with track("predict", features.window_count, unit=" windows") as update:
         predictions = reader.predict(examples, batch_size, features, update)
     without = sum(not prediction.n_best for prediction in predictions)

@@ -37,10 +37,9 @@ def scratch(
         max_length: longest window in tokens
         seed: of the random weights
     """
-    from dokhae.errors import SettingsError
+    from dokhae.files import refuse_full_folder
     from dokhae.model.scratch import new_encoder
 
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise SettingsError(f"{out}: is not an empty folder; name another --out")
+    refuse_full_folder(out)
     new_encoder(out, vocabulary, layers, hidden_size, heads, lower_case, max_length, seed)
     logging.getLogger("dokhae").info("wrote %s", out)

@@ -31,17 +31,18 @@ def train(config: Annotated[TrainConfig, tyro.conf.arg(name="")]) -> None:
     report(training.train(config), config.out)
 
 
-def resume(resume: Path) -> None:
+def resume(resume: Path, trust_remote_code: bool = False) -> None:
     """Go on with an interrupted run from its last checkpoint.
 
     Example: dokhae train --resume runs/koelectra
 
     Args:
         resume: the run folder
+        trust_remote_code: run Python code that comes with the model
     """
     from dokhae import training
 
-    report(training.resume(resume), resume)
+    report(training.resume(resume, trust_remote_code=trust_remote_code), resume)
 
 
 def report(result: dict[str, Any], out: Path) -> None:

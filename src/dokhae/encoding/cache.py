@@ -11,6 +11,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
+import tokenizers
 from platformdirs import user_cache_path
 
 from dokhae.encoding.features import Features, build_features
@@ -53,7 +54,7 @@ def cached_features(
 def cache_key(examples: Sequence[Example], tokenizer: PairTokenizer, config: WindowConfig) -> str:
     """SHA-256 over the data, the tokenizer with its layout, and the settings of the windows."""
     digest = hashlib.sha256()
-    for part in (VERSION, tokenizer.identity, json.dumps(asdict(config))):
+    for part in (VERSION, tokenizers.__version__, tokenizer.identity, json.dumps(asdict(config))):
         digest.update(f"{len(part)}:{part}".encode())
     for example in examples:
         answers = [(answer.text, answer.start) for answer in example.answers[:1]]

@@ -9,9 +9,18 @@ import numpy as np
 
 from dokhae.encoding.features import Features
 from dokhae.encoding.layout import PairTokenizer
+from dokhae.encoding.windows import WindowConfig
 from dokhae.types import Example
 
 HANGUL = re.compile("[가-힣]")
+
+
+def warnings(
+    examples: Sequence[Example], features: Features, tokenizer: PairTokenizer, windows: WindowConfig
+) -> list[str]:
+    """Everything below that applies."""
+    lines = (hangul_warning(examples, features, tokenizer), cut_questions(examples, features, windows))
+    return [line for line in lines if line]
 
 
 def hangul_warning(examples: Sequence[Example], features: Features, tokenizer: PairTokenizer) -> str | None:
@@ -31,3 +40,12 @@ def hangul_warning(examples: Sequence[Example], features: Features, tokenizer: P
         f"apart; {share:.1f}% of the context's tokens are unknown to it. Use a cased encoder (do_lower_case=False), "
         "and see what it costs with `dokhae ceiling`"
     )
+
+
+def cut_questions(examples: Sequence[Example], features: Features, windows: WindowConfig) -> str | None:
+    """How many questions were cut, and the first of them; None where none was."""
+    cut = features.truncated_questions
+    if not len(cut):
+        return None
+    first = f" (the first is {examples[cut[0]].id})" if examples[cut[0]].id else ""
+    return f"{len(cut)} of {len(examples)} questions were cut to {windows.max_question_length} tokens{first}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from dokhae.errors import DataError, DokhaeError
-from dokhae.files import make_folder, umask
+from dokhae.files import make_folder
 from dokhae.model.loading import quiet
 
 
@@ -30,9 +30,11 @@ def save_model(
                 model.save_pretrained(made)
                 tokenizer.save_pretrained(made)
             add(made)
-            for file in made.iterdir():
-                file.chmod(0o666 & ~umask())  # safetensors writes for the owner alone; a server may run as another
-            shutil.rmtree(folder, ignore_errors=True)
+            mode = stat.S_IMODE((made / "config.json").stat().st_mode)  # as new files are here
+            for file in filter(Path.is_file, made.iterdir()):
+                file.chmod(mode)  # safetensors writes for the owner alone; a server may run as another
+            if folder.exists():
+                folder.rename(Path(temporary) / "old")
             made.rename(folder)
         except DokhaeError:
             raise

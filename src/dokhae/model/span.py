@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -56,7 +56,7 @@ class TorchScore:
 
     def __call__(self, inputs: Mapping[str, NDArray[np.int64]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Start and end logits, (window, column)."""
-        with torch.inference_mode(), autocast(self.device, self.precision):
+        with explained_memory(), torch.inference_mode(), autocast(self.device, self.precision):
             start, end = span_logits(self.model, inputs, self.device)
         return start.cpu().numpy(), end.cpu().numpy()
 
@@ -66,6 +66,17 @@ def autocast(device: torch.device, precision: Precision) -> contextlib.AbstractC
     if precision == "fp32":
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=AUTOCAST[precision])
+
+
+@contextlib.contextmanager
+def explained_memory() -> Iterator[None]:
+    """ModelError with advice where the device has too little memory."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        reason = str(error).partition(".")[0]
+        raise ModelError(f"too little memory on the device ({reason}); lower batch_size (in training, raise "
+                         "optimizer.accumulate as much) or max_length, or use --precision bf16") from None  # fmt: skip
 
 
 def choose_device(device: str) -> str:
@@ -83,5 +94,5 @@ def check_precision(precision: str, device: str) -> None:
     """SettingsError for a precision that the device cannot train or run in."""
     if precision == "fp16" and device == "cpu":
         raise SettingsError("precision fp16 needs a GPU; on the CPU use bf16 or fp32")
-    if precision == "bf16" and device == "cuda" and not torch.cuda.is_bf16_supported():
+    if precision == "bf16" and device == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         raise SettingsError("this GPU has no bf16; use --precision fp16")

@@ -22,8 +22,8 @@ def train(config: TrainConfig, show: bool = True) -> dict[str, Any]:
     return fit(config, show=show)
 
 
-def resume(run: Path | str, show: bool = True) -> dict[str, Any]:
+def resume(run: Path | str, show: bool = True, trust_remote_code: bool = False) -> dict[str, Any]:
     """Go on with an interrupted run from its last checkpoint; returns what its scores.json holds."""
     with optional("training", "train"):
         from dokhae.training.fit import resume as go_on
-    return go_on(Path(run), show=show)
+    return go_on(Path(run), show, trust_remote_code)

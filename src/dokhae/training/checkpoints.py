@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
-import sys
 import threading
 from pathlib import Path
 from types import FrameType
@@ -14,7 +14,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from dokhae.errors import DokhaeError
+from dokhae.errors import DokhaeError, TrainingError
 from dokhae.files import atomic_path
 from dokhae.training.config import KeepConfig
 
@@ -62,7 +62,8 @@ class Checkpoints(pl.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on with the best ones of before, as far as their files are still there."""
-        self.best = [(score, name) for score, name in state_dict["best"] if (self.folder / name).exists()]
+        names = {path.name for path in self.folder.iterdir()}  # in this folder and nowhere else
+        self.best = [(score, name) for score, name in state_dict["best"] if name in names]
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the signals; only the main thread may, so a training in another thread has none of this."""
@@ -70,11 +71,18 @@ class Checkpoints(pl.Callback):
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._previous[number] = signal.signal(number, self._ask)
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """A resumed run is between two steps; and one that had stopped early does not start again."""
+        self._stepped = trainer.global_step
+        early = trainer.early_stopping_callback
+        if early is not None and early.wait_count >= early.patience:
+            trainer.should_stop = True
+
     def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
         """Between two optimizer steps; after the last batch of an epoch, its validation comes first."""
-        if trainer.global_step == self._stepped or trainer.is_last_batch:
+        before, self._stepped = self._stepped, trainer.global_step
+        if trainer.global_step == before or trainer.is_last_batch:
             return
-        self._stepped = trainer.global_step
         if self.asked or (self.every and trainer.global_step % self.every == 0):
             self.save_last(trainer)
         self._stop_if_asked(trainer)
@@ -98,7 +106,12 @@ class Checkpoints(pl.Callback):
             self.save_last(trainer)
 
     def save_last(self, trainer: pl.Trainer) -> None:
-        """Save the checkpoint that a resumed run goes on from."""
+        """Save the checkpoint that a resumed run goes on from, never with broken weights over a good one."""
+        if not all(bool(torch.isfinite(weight).all()) for weight in trainer.lightning_module.parameters()):
+            raise TrainingError(
+                f"the weights are not finite after step {trainer.global_step}: training has diverged; lower "
+                "learning_rate, add warm-up, or use --precision fp32. The checkpoints from before are kept"
+            )
         trainer.save_checkpoint(self.folder / LAST)
         self._saved = trainer.global_step
 
@@ -107,10 +120,12 @@ class Checkpoints(pl.Callback):
         name, mode = WATCHED[self.keep.best_by]
         value = float(trainer.callback_metrics[name])
         score = value if mode == "max" else -value
+        file = f"best-step={trainer.global_step}-{name}={value:.4f}.ckpt"
+        if file in (known for _, known in self.best):  # a run that was resumed after its last step
+            return
         if len(self.best) == self.keep.best and score <= self.best[-1][0]:
             return
-        file = f"best-step={trainer.global_step}-{name}={value:.4f}.ckpt"
-        trainer.save_checkpoint(self.folder / file)
+        trainer.save_checkpoint(self.folder / file, weights_only=True)
         ranked = sorted([*self.best, (score, file)], key=lambda entry: -entry[0])
         self.best = ranked[: self.keep.best]
         for _, dropped in ranked[self.keep.best :]:
@@ -126,7 +141,8 @@ class Checkpoints(pl.Callback):
         if self.asked:
             raise Interrupted(f"stopped at once; {self._advice()}")
         self.asked = True
-        sys.stderr.write("\nstopping: this step is finished and saved first (once more stops at once)\n")
+        # not sys.stderr: the signal may have come while it was being written to
+        os.write(2, b"\nstopping: this step is finished and saved first (once more stops at once)\n")
 
     def _stop_if_asked(self, trainer: pl.Trainer) -> None:
         if self.asked and trainer.global_step < self.steps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -65,25 +66,18 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Take text for paths, and refuse numbers that mean nothing before anything heavy is loaded."""
         for name in ("train", "dev", "out"):
-            if isinstance(getattr(self, name), str):
-                object.__setattr__(self, name, Path(getattr(self, name)))
-        least = {
-            "epochs": 0.0, "batch_size": 0, "learning_rate": 0.0, "max_steps": 0, "checkpoint_every": 0,
-            "max_train_examples": 0, "max_dev_examples": 0,
-        }  # fmt: skip
-        for name, bound in least.items():
-            value = getattr(self, name)
-            if value is not None and not value > bound:  # NaN is refused too
-                raise SettingsError(f"{name} is {value}; it has to be above {bound:g}")
-        for name, value, lowest in (
-            ("optimizer.accumulate", self.optimizer.accumulate, 1),
-            ("optimizer.warmup", self.optimizer.warmup, 0),
-            ("optimizer.clip", self.optimizer.clip, 0),
-            ("keep.best", self.keep.best, 1),
-            ("keep.patience", 1 if self.keep.patience is None else self.keep.patience, 1),
-        ):
-            if value < lowest:
-                raise SettingsError(f"{name} is {value}; it has to be at least {lowest}")
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, Path(getattr(self, name)).expanduser())
+        for name, value, lowest in self._bounded():
+            if not value >= lowest or not math.isfinite(value):  # NaN is refused too
+                raise SettingsError(f"{name} is {value}; it has to be at least {lowest:g}")
+        for name in ("epochs", "learning_rate"):
+            if getattr(self, name) == 0:
+                raise SettingsError(f"{name} is 0; it has to be above 0")
+        if self.seed >= 2**32:
+            raise SettingsError(f"seed is {self.seed}; it has to be below 2**32")
+        if self.null_threshold is not None and math.isnan(self.null_threshold):
+            raise SettingsError("null_threshold is not a number")
         if self.dev is None and self.keep.patience is not None:
             raise SettingsError("keep.patience needs a dev file to watch")
         self.windows  # noqa: B018 - refuses step together with overlap
@@ -92,3 +86,25 @@ class TrainConfig:
     def windows(self) -> WindowConfig:
         """How contexts are cut."""
         return WindowConfig(self.max_length, self.step, self.overlap, self.max_question_length)
+
+    def _bounded(self) -> list[tuple[str, float, float]]:
+        """Numbers and the least that each may be."""
+        optimizer, keep = self.optimizer, self.keep
+        bounds: list[tuple[str, float | None, float]] = [
+            ("epochs", self.epochs, 0),
+            ("learning_rate", self.learning_rate, 0),
+            ("batch_size", self.batch_size, 1),
+            ("max_steps", self.max_steps, 1),
+            ("checkpoint_every", self.checkpoint_every, 1),
+            ("max_train_examples", self.max_train_examples, 1),
+            ("max_dev_examples", self.max_dev_examples, 1),
+            ("seed", self.seed, 0),
+            ("optimizer.weight_decay", optimizer.weight_decay, 0),
+            ("optimizer.adam_epsilon", optimizer.adam_epsilon, 0),
+            ("optimizer.accumulate", optimizer.accumulate, 1),
+            ("optimizer.warmup", optimizer.warmup, 0),
+            ("optimizer.clip", optimizer.clip, 0),
+            ("keep.best", keep.best, 1),
+            ("keep.patience", keep.patience, 1),
+        ]
+        return [(name, value, lowest) for name, value, lowest in bounds if value is not None]

@@ -33,10 +33,9 @@ class TrainingBatches:
         self.lengths, self.batch_size, self.seed = lengths, batch_size, seed
         self.epoch = 0
         self.done = 0
-        self._count = len(bucket_by_length(lengths, batch_size, seed, 0))
 
     def __len__(self) -> int:
-        return self._count
+        return -(-len(self.lengths) // self.batch_size)
 
     def __iter__(self) -> Iterator[NDArray[np.int64]]:
         if self.done >= len(self):

@@ -11,19 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 from lightning.pytorch.callbacks import EarlyStopping
 
 from dokhae import benchmarks
 from dokhae.encoding import PairTokenizer
 from dokhae.encoding.report import hangul_warning
 from dokhae.errors import SettingsError
-from dokhae.files import make_folder, read_json
+from dokhae.files import make_folder, read_json, refuse_full_folder
 from dokhae.model import loading
-from dokhae.model.span import check_precision, choose_device
+from dokhae.model.span import check_precision, choose_device, explained_memory
 from dokhae.training import results, runs
 from dokhae.training.checkpoints import LAST, WATCHED, AtomicCheckpoints, Checkpoints
 from dokhae.training.config import TrainConfig
 from dokhae.training.data import ReaderData
+from dokhae.training.isolation import isolated
 from dokhae.training.logs import Progress, loggers
 from dokhae.training.module import ReaderModule
 from dokhae.training.splits import make_split, read_split
@@ -38,8 +40,14 @@ def fit(config: TrainConfig, resume: bool = False, show: bool = True) -> dict[st
     resume: go on from the run's last checkpoint. show: progress on stderr. Raises DokhaeError for everything a user
     can mend; Interrupted after Ctrl-C, when the last step is saved.
     """
+    with isolated():
+        return _fit(config, resume, show)
+
+
+def _fit(config: TrainConfig, resume: bool, show: bool) -> dict[str, Any]:
     if not resume:
-        runs.check_free(config.out)
+        resumable = (config.out / "config.yaml").exists()
+        refuse_full_folder(config.out, f", or go on with --resume {config.out}" if resumable else "")
     benchmark = benchmarks.find(config.benchmark)
     device = choose_device(config.device)
     check_precision(config.precision, device)
@@ -67,7 +75,7 @@ def fit(config: TrainConfig, resume: bool = False, show: bool = True) -> dict[st
     log.info("training: %d steps on %s in %s", steps, device, config.precision)
     module = ReaderModule(model.train(), data, benchmark, config, steps)
     checkpoints = Checkpoints(config.out, config.keep, config.checkpoint_every, steps, dev is not None)
-    with runs.recorded(config, benchmark, device, steps, resume):
+    with runs.recorded(config, benchmark, device, steps, resume), explained_memory():
         _train(module, data, checkpoints, device, resume, show)
         results.keep_model(config, module, checkpoints, fast, benchmark)
         return results.score(config, module, benchmark, device, show)
@@ -76,7 +84,8 @@ def fit(config: TrainConfig, resume: bool = False, show: bool = True) -> dict[st
 def _train(
     module: ReaderModule, data: ReaderData, checkpoints: Checkpoints, device: str, resume: bool, show: bool
 ) -> None:
-    make_folder(checkpoints.folder)
+    for left_over in make_folder(checkpoints.folder).glob(".*.tmp"):  # of a killed process
+        left_over.unlink(missing_ok=True)
     with quiet():
         trainer = make_trainer(module, checkpoints, device, show)
         trainer.fit(
@@ -96,7 +105,9 @@ def make_trainer(module: ReaderModule, checkpoints: Checkpoints, device: str, sh
     callbacks: list[Any] = [Progress(module.steps, show)]
     if config.keep.patience is not None:
         monitor, mode = WATCHED[config.keep.best_by]
-        callbacks.append(EarlyStopping(monitor, patience=config.keep.patience, mode=mode))
+        callbacks.append(
+            EarlyStopping(monitor, patience=config.keep.patience, mode=mode, check_on_train_epoch_end=False)
+        )
     return pl.Trainer(
         accelerator=device,
         devices=1,
@@ -145,12 +156,27 @@ def check_length(config: TrainConfig, longest: int | None) -> None:
                             f"use --max_length {longest}")  # fmt: skip
 
 
-def resume(run: Path, show: bool = True) -> dict[str, Any]:
-    """Go on with an interrupted run from its last checkpoint. Raises SettingsError where there is nothing to resume."""
+def resume(run: Path, show: bool = True, trust_remote_code: bool = False) -> dict[str, Any]:
+    """Go on with an interrupted run from its last checkpoint. Raises SettingsError where there is nothing to resume.
+
+    trust_remote_code has to be said again: the run folder may be somebody else's.
+    """
     config = runs.load(run)
     if runs.finished(run):
         log.info("%s is finished; there is nothing left to do", run)
         return read_json(run / "scores.json") if config.dev else {}
-    if not (run / "checkpoints" / LAST).exists():
-        raise SettingsError(f"{run}: has no checkpoint yet (checkpoints/{LAST}); train again into another folder")
+    if config.trust_remote_code and not trust_remote_code:
+        raise SettingsError(f"{run}: runs Python code that comes with its model; allow that with --trust_remote_code")
+    check_checkpoint(run / "checkpoints" / LAST)
     return fit(config, resume=True, show=show)
+
+
+def check_checkpoint(path: Path) -> None:
+    """SettingsError where there is no checkpoint, or one that cannot be read."""
+    if not path.exists():
+        raise SettingsError(f"{path}: there is no checkpoint yet; train again into another folder")
+    try:
+        torch.load(path, map_location="meta", weights_only=True)
+    except Exception as error:  # whatever zipfile, pickle or torch say of a damaged file
+        reason = str(error).partition("\n")[0]
+        raise SettingsError(f"{path}: is damaged ({reason}); train again into another folder") from None

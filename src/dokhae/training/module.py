@@ -97,5 +97,7 @@ def make_schedule(optimizer: torch.optim.Optimizer, config: TrainConfig, steps: 
     """The learning rate by optimizer steps: warm-up, then linear, cosine or polynomial to zero, or constant."""
     settings = config.optimizer
     warmup = int(settings.warmup) if settings.warmup >= 1 else math.ceil(steps * settings.warmup)
+    warmup = min(warmup, steps - 1)  # at rate 0, a single step would learn nothing
     names = {"constant": "constant_with_warmup"}
-    return optimization.get_scheduler(names.get(settings.schedule, settings.schedule), optimizer, warmup, steps)
+    extra = {"lr_end": 0.0} if settings.schedule == "polynomial" else None
+    return optimization.get_scheduler(names.get(settings.schedule, settings.schedule), optimizer, warmup, steps, extra)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import platform
 import sys
 import time
@@ -11,24 +10,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
+import torch
 import yaml
 
 from dokhae.benchmarks import Benchmark
-from dokhae.errors import SettingsError
+from dokhae.errors import DataError, SettingsError
 from dokhae.files import make_folder, read_json, sha256, write_json, write_text
 from dokhae.records import from_mapping, read_settings, to_mapping
 from dokhae.training.checkpoints import Interrupted
 from dokhae.training.config import TrainConfig
 
 PACKAGES = ("dokhae", "torch", "transformers", "tokenizers", "lightning", "numpy")
-
-
-def check_free(out: Path) -> None:
-    """SettingsError where something is in the folder of a new run already."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        advice = f", or go on with --resume {out}" if (out / "config.yaml").exists() else ""
-        raise SettingsError(f"{out}: is not an empty folder; name another --out{advice}")
 
 
 def create(config: TrainConfig) -> None:
@@ -49,8 +43,7 @@ def load(run: Path) -> TrainConfig:
     if not path.exists():
         raise SettingsError(f"{run}: is not a run folder (it has no config.yaml)")
     config = replace(from_mapping(TrainConfig, read_settings(path), str(path)), out=run)
-    record = run / "run.json"
-    before = read_json(record)["data"] if record.exists() else {}
+    before = record_of(run).get("data", {})
     now = data_hashes(config) if before else {}
     for file, digest in now.items():
         if digest != before.get(file, digest):
@@ -60,8 +53,16 @@ def load(run: Path) -> TrainConfig:
 
 def finished(run: Path) -> bool:
     """Whether a run went to its end, scores and all."""
-    record = run / "run.json"
-    return record.exists() and read_json(record)["status"] == "finished"
+    return record_of(run).get("status") == "finished"
+
+
+def record_of(run: Path) -> dict[str, Any]:
+    """What run.json holds; empty where there is none yet."""
+    path = run / "run.json"
+    content = read_json(path) if path.exists() else {}
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: is not a run's record; put the old file back, or delete it")
+    return content
 
 
 def data_hashes(config: TrainConfig) -> dict[str, str]:
@@ -73,14 +74,14 @@ def data_hashes(config: TrainConfig) -> dict[str, str]:
 def recorded(config: TrainConfig, benchmark: Benchmark, device: str, steps: int, resumed: bool) -> Iterator[None]:
     """Keep run.json true: running, finished, interrupted or failed."""
     path = config.out / "run.json"
-    before = read_json(path).get("history", []) if resumed and path.exists() else []
+    before = record_of(config.out).get("history", []) if resumed else []
     started = time.time()
     facts = {
         "benchmark": benchmark.name,
         "command": sys.argv,
         "seed": config.seed,
         "device": device,
-        "threads": os.cpu_count(),
+        "threads": torch.get_num_threads(),
         "steps": steps,
         "data": data_hashes(config),
         "python": platform.python_version(),
@@ -95,9 +96,12 @@ def recorded(config: TrainConfig, benchmark: Benchmark, device: str, steps: int,
     write("running")
     try:
         yield
-    except (KeyboardInterrupt, Interrupted):
+    except Interrupted:
         write("interrupted")
         raise
+    except KeyboardInterrupt:  # outside of the training loop, where nothing is left to save
+        write("interrupted")
+        raise Interrupted(f"stopped; go on with: dokhae train --resume {config.out}") from None
     except BaseException:
         write("failed")
         raise

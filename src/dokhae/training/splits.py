@@ -10,7 +10,8 @@ import numpy as np
 from dokhae import data
 from dokhae.benchmarks import Benchmark
 from dokhae.encoding import Features, PairTokenizer, WindowConfig, cached_features
-from dokhae.errors import DataError
+from dokhae.encoding.report import cut_questions
+from dokhae.errors import DataError, SettingsError
 from dokhae.progress import track
 from dokhae.training.data import Split
 from dokhae.types import Example
@@ -20,6 +21,8 @@ log = logging.getLogger("dokhae")
 
 def read_split(path: Path, benchmark: Benchmark, limit: int | None, misplaced: str | None) -> list[Example]:
     """Examples of a file; misplaced: "error", "skip", or None where offsets do not matter (dev data)."""
+    if not benchmark.trainable:
+        raise SettingsError(f"{benchmark.name} can be scored, but not trained yet")
     examples = benchmark.read(path, True)[:limit]
     if misplaced == "skip":
         examples, skipped = data.drop_misplaced(examples)
@@ -29,6 +32,12 @@ def read_split(path: Path, benchmark: Benchmark, limit: int | None, misplaced: s
         data.check_answers(examples, str(path))
     if not examples:
         raise DataError(f"{path}: no question is left to work with")
+    unanswerable = next((example.id for example in examples if not example.answers), None)
+    if unanswerable is not None and not benchmark.rule.has_null:
+        raise DataError(
+            f"{path}: question {unanswerable} has no answer, which {benchmark.name} does not know; "
+            "use --benchmark squad-2.0"
+        )
     return examples
 
 
@@ -47,13 +56,8 @@ def make_split(
 
 def losses(name: str, examples: list[Example], features: Features, windows: WindowConfig) -> list[str]:
     """What was cut or cannot be learned, counted."""
-    lines = []
-    cut = features.truncated_questions
-    if len(cut):
-        lines.append(
-            f"{name}: {len(cut)} of {len(examples)} questions were cut to {windows.max_question_length} tokens "
-            f"(the first is {examples[cut[0]].id})"
-        )
+    cut = cut_questions(examples, features, windows)
+    lines = [f"{name}: {cut}"] if cut else []
     answered = np.array([bool(example.answers) for example in examples])
     owner = features.window_example
     start, end = features.answer_start[owner], features.answer_end[owner]
@@ -63,7 +67,7 @@ def losses(name: str, examples: list[Example], features: Features, windows: Wind
     lost = np.flatnonzero(answered & ~held)
     if len(lost):
         lines.append(
-            f"{name}: {len(lost)} of {int(answered.sum())} answers lie whole in no window and are trained as no answer "
+            f"{name}: {len(lost)} of {int(answered.sum())} answers lie whole in no window: labelled as no answer "
             f"(the first is {examples[lost[0]].id}); `dokhae ceiling` says why"
         )
     return lines

@@ -1,0 +1,33 @@
+"""Training sets seeds, flags and environment variables of the whole process; a notebook gets its own back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+VARIABLES = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "CUBLAS_WORKSPACE_CONFIG")  # set by Lightning
+
+
+@contextlib.contextmanager
+def isolated() -> Iterator[None]:
+    """Restore the random states, torch's determinism and Lightning's environment variables after the block."""
+    variables = {name: os.environ.get(name) for name in VARIABLES}
+    states = random.getstate(), np.random.get_state()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        for name, value in variables.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
