@@ -24,7 +24,7 @@ def settings(out: Path) -> TrainConfig:
         train=sample_path("train"),
         dev=sample_path("dev"),
         out=out / RUN,
-        epochs=12,
+        epochs=16,
         batch_size=16,
         learning_rate=1e-3,
         max_length=128,
@@ -32,7 +32,7 @@ def settings(out: Path) -> TrainConfig:
         max_question_length=48,
         device="cpu",
         optimizer=OptimizerConfig(warmup=0.1),
-        keep=KeepConfig(best_by="f1"),
+        keep=KeepConfig(best_by="loss"),
     )
 
 

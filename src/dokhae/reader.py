@@ -53,7 +53,7 @@ class Reader:
         """
         from dokhae.model import loading
 
-        source = loading.locate(model_folder(model))
+        source = loading.locate(model)
         fast = loading.load_tokenizer(source, trust_remote_code)
         network = loading.load_trained(source, trust_remote_code)
         longest = loading.longest_input(network)
@@ -108,12 +108,6 @@ class Reader:
     def with_null_threshold(self, threshold: NullThreshold | None) -> Reader:
         """The same reader that says "no answer" by another threshold, or (None) always answers."""
         return Reader(self.tokenizer, self.score, replace(self.settings, null_threshold=threshold))
-
-
-def model_folder(model: str | Path) -> str | Path:
-    """A run folder stands for the model in it."""
-    inside = Path(model).expanduser() / "model"
-    return inside if (inside / "config.json").exists() else model
 
 
 def _defaults(longest: int | None) -> ReaderSettings:

@@ -284,3 +284,11 @@ def test_lower_casing_that_strips_accents_is_said_loudly_for_hangul(tmp_path, ca
     model = make_model("bert-uncased", tmp_path / "encoder")
     dokhae.train(config(model, data, tmp_path / "run", epochs=1), show=False)
     assert caplog.text.count("LOWER-CASES AND STRIPS ACCENTS") == 1
+
+
+def test_a_run_can_be_trained_further(tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    first = config(make_model("bert", tmp_path / "encoder"), data, tmp_path / "first", epochs=1)
+    dokhae.train(first, show=False)
+    dokhae.train(config(tmp_path / "first", data, tmp_path / "second", epochs=1), show=False)
+    assert not equal(weights(tmp_path / "first"), weights(tmp_path / "second"))

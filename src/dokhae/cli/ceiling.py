@@ -60,7 +60,6 @@ def ceiling(
     from dokhae.encoding.report import warnings
     from dokhae.errors import SettingsError
     from dokhae.model import loading
-    from dokhae.reader import model_folder
 
     if max_answer_length < 1:
         raise SettingsError(f"max_answer_length is {max_answer_length}; it has to be at least 1")
@@ -73,7 +72,7 @@ def ceiling(
         part = row.read(path, True)
         check_answers(part, str(path))
         examples += part
-    fast = loading.load_tokenizer(loading.locate(model_folder(model)), trust_remote_code)
+    fast = loading.load_tokenizer(loading.locate(model), trust_remote_code)
     tokenizer = PairTokenizer.of(fast)
     features = build_features(examples, tokenizer, windows)
     for warning in warnings(examples, features, tokenizer, windows):

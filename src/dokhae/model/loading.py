@@ -33,12 +33,14 @@ class Source:
 
 
 def locate(name: str | Path) -> Source:
-    """Find a model: a folder is taken as it is, anything else is asked of the hub.
+    """Find a model: a folder (a run folder stands for the model in it), or else what the hub has under that name.
 
     Raises ModelError where neither has it, so that nothing retries for a minute on a misspelt name.
     """
     text = str(name)
     folder = Path(text).expanduser()
+    if (folder / "model" / "config.json").exists():
+        folder /= "model"
     if folder.is_dir():
         if not any((folder / file).exists() for file in BEGINNINGS):
             raise ModelError(f"{text}: is a folder without a model: it has none of {', '.join(BEGINNINGS)}")
