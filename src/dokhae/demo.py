@@ -32,6 +32,7 @@ def settings(out: Path) -> TrainConfig:
         max_question_length=48,
         device="cpu",
         optimizer=OptimizerConfig(warmup=0.1),
+        null_threshold=0.0,  # fitted, it would be "no answer" to nearly everything: the best this encoder can do
         keep=KeepConfig(best_by="loss"),
     )
 
