@@ -122,7 +122,7 @@ def make_trainer(module: ReaderModule, checkpoints: Checkpoints, device: str, sh
         plugins=[AtomicCheckpoints()],
         default_root_dir=config.out,
         num_sanity_val_steps=0,
-        log_every_n_steps=10,
+        log_every_n_steps=max(min(module.steps // 10, 10), 1),
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
