@@ -31,9 +31,11 @@ def evaluate(
     if out_image_dir is not None and na_probs is None:
         raise SettingsError("images of curves are drawn over na_probs; give that file too")
     examples = row.read(Path(data), True)
-    named = isinstance(predictions, (str, Path))
-    answers = read_json(Path(predictions)) if isinstance(predictions, (str, Path)) else predictions
-    for warning in metrics.check_predictions(examples, answers, row.rule, str(predictions) if named else "predictions"):
+    if isinstance(predictions, (str, Path)):
+        answers, where = read_json(Path(predictions)), str(predictions)
+    else:
+        answers, where = predictions, "predictions"
+    for warning in metrics.check_predictions(examples, answers, row.rule, where):
         log.warning(warning)
     if na_probs is None:
         return metrics.evaluate(examples, answers, row.rule)

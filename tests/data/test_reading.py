@@ -1,8 +1,6 @@
 import os
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -48,15 +46,6 @@ for path in sys.argv[1:]:
     except Exception as error:
         print(f"{{type(error).__name__}}: {{error}}")
 """
-
-
-@pytest.fixture
-def open_folder():
-    """A folder that every user may enter, unlike pytest's own."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        yield folder
 
 
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="needs Unix permissions")

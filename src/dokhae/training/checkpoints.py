@@ -28,6 +28,16 @@ class Interrupted(DokhaeError):
     exit_code = 130  # as shells report Ctrl-C
 
 
+class Diverged(TrainingError):
+    """The loss or the weights are no longer finite."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}: training has diverged; lower learning_rate, add warm-up, or use --precision fp32. "
+            "The checkpoints from before are kept"
+        )
+
+
 class AtomicCheckpoints(TorchCheckpointIO):
     """Checkpoints that appear under their name only when they are whole."""
 
@@ -108,10 +118,7 @@ class Checkpoints(pl.Callback):
     def save_last(self, trainer: pl.Trainer) -> None:
         """Save the checkpoint that a resumed run goes on from, never with broken weights over a good one."""
         if not all(bool(torch.isfinite(weight).all()) for weight in trainer.lightning_module.parameters()):
-            raise TrainingError(
-                f"the weights are not finite after step {trainer.global_step}: training has diverged; lower "
-                "learning_rate, add warm-up, or use --precision fp32. The checkpoints from before are kept"
-            )
+            raise Diverged(f"the weights are not finite after step {trainer.global_step}")
         trainer.save_checkpoint(self.folder / LAST)
         self._saved = trainer.global_step
 

@@ -77,8 +77,8 @@ def _fit(config: TrainConfig, resume: bool, show: bool) -> dict[str, Any]:
     checkpoints = Checkpoints(config.out, config.keep, config.checkpoint_every, steps, dev is not None)
     with runs.recorded(config, benchmark, device, steps, resume), explained_memory():
         _train(module, data, checkpoints, device, resume, show)
-        results.keep_model(config, module, checkpoints, fast, benchmark)
-        return results.score(config, module, benchmark, device, show)
+        settings = results.keep_model(config, module, checkpoints, fast, benchmark)
+        return results.score(config, module, benchmark, settings, device, show)
 
 
 def _train(

@@ -17,9 +17,9 @@ from dokhae import metrics
 from dokhae.benchmarks import Benchmark
 from dokhae.decoding import WindowSpans
 from dokhae.encoding import Batch, assemble
-from dokhae.errors import TrainingError
 from dokhae.model.span import span_logits, span_loss, to_tensor
 from dokhae.predict import finish, reduce
+from dokhae.training.checkpoints import Diverged
 from dokhae.training.config import TrainConfig
 from dokhae.training.data import ReaderData, Split
 
@@ -34,17 +34,14 @@ class ReaderModule(pl.LightningModule):
         self.validated_at = -1  # optimizer step of the last validation
 
     def training_step(self, windows: NDArray[np.int64], index: int) -> Tensor:
-        """Loss of one batch. Raises TrainingError where it is not finite, before the weights are touched."""
+        """Loss of one batch. Raises Diverged where it is not finite, before the weights are touched."""
         # dropout depends on the seed and the batch alone, so a resumed run draws what the whole run would have drawn
         torch.manual_seed(self.config.seed * 1_000_003 + self.trainer.fit_loop.epoch_loop.total_batch_idx)
         batch = assemble(self.data.train.features, windows, self.data.layout)
         start, end = span_logits(self.model, batch.inputs, self.device)
         loss = self._loss(batch, start, end)
         if not torch.isfinite(loss):
-            raise TrainingError(
-                f"the loss is {loss.item()} at step {self.global_step + 1}: training has diverged; lower "
-                "learning_rate, add warm-up, or use --precision fp32. The checkpoints from before are kept"
-            )
+            raise Diverged(f"the loss is {loss.item()} at step {self.global_step + 1}")
         self.log("train_loss", loss, batch_size=len(windows))
         return loss
 

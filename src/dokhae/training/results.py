@@ -32,7 +32,7 @@ def keep_model(
     checkpoints: Checkpoints,
     tokenizer: Any,  # noqa: ANN401 - a transformers tokenizer
     benchmark: Benchmark,
-) -> None:
+) -> ReaderSettings:
     """Write the best weights (the last ones without a dev split) with the tokenizer and the reader's settings."""
     name = checkpoints.best[0][1] if checkpoints.best else LAST
     weights = torch.load(checkpoints.folder / name, map_location="cpu", weights_only=True)["state_dict"]
@@ -47,9 +47,12 @@ def keep_model(
         null_threshold=threshold if benchmark.rule.has_null else None,
     )
     save_model(config.out / "model", module.model, tokenizer, settings.save)
+    return settings
 
 
-def score(config: TrainConfig, module: ReaderModule, benchmark: Benchmark, device: str, show: bool) -> dict[str, Any]:
+def score(
+    config: TrainConfig, module: ReaderModule, benchmark: Benchmark, settings: ReaderSettings, device: str, show: bool
+) -> dict[str, Any]:
     """Predict the dev split with the final model, fit the null threshold where there is one, write and score."""
     if module.data.dev is None or config.dev is None:
         return {}
@@ -66,14 +69,11 @@ def score(config: TrainConfig, module: ReaderModule, benchmark: Benchmark, devic
             2 * config.batch_size,
             update,
         )
-    settings = ReaderSettings.load(config.out / "model")
-    assert settings is not None
     digest = sha256(config.dev)
     threshold = settings.null_threshold
     if threshold is not None and threshold.origin == "default":
         threshold = fit_threshold(examples, always_answered, benchmark.rule, config.dev.name, digest)
-        settings = replace(settings, null_threshold=threshold)
-        settings.save(config.out / "model")
+        replace(settings, null_threshold=threshold).save(config.out / "model")
     predictions = [choose(prediction, None if threshold is None else threshold.value) for prediction in always_answered]
     write_predictions(config.out / "predictions.json", predictions, has_null)
     texts = {prediction.id: prediction.text for prediction in predictions}
