@@ -17,7 +17,7 @@ SOURCES = Path(dokhae.__file__).parent
 COMMON = frozenset({"errors", "files", "types", "records", "progress"})  # ground that every room stands on
 COMMON_THIRD = frozenset({"yaml", "rich"})
 EVERYTHING = frozenset(path.stem for path in SOURCES.iterdir() if path.suffix in ("", ".py") and path.stem[0] != "_")
-HEAVY = ("torch", "transformers", "lightning", "matplotlib", "pyarrow", "sentencepiece", "huggingface_hub")
+HEAVY = ("torch", "transformers", "lightning", "matplotlib", "pyarrow", "sentencepiece", "huggingface_hub", "httpx2")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ ROOMS = {
     "types": Room(),
     "records": Room(),
     "progress": Room(),
-    "data": Room(third="bs4 lxml pyarrow"),
+    "data": Room(third="bs4 lxml pyarrow", late_third="httpx2"),
     "encoding": Room(third="numpy tokenizers platformdirs"),
     "model": Room(third="numpy torch transformers huggingface_hub"),
     "decoding": Room(third="numpy"),
@@ -48,7 +48,11 @@ ROOMS = {
     "ceiling": Room(ours="encoding decoding metrics benchmarks", third="numpy"),
     "evaluation": Room(ours="benchmarks metrics", late="report"),
     "outputs": Room(),
-    "demo": Room(ours="data training.config", late="training model reader"),
+    "demo": Room(
+        ours="data encoding metrics benchmarks ceiling settings training.config",
+        late="training model reader",
+        late_third="torch",
+    ),
     "report": Room(ours="metrics benchmarks", third="numpy matplotlib jinja2"),
     "training": Room(
         ours="data encoding model decoding metrics benchmarks predict settings outputs ceiling",
@@ -197,8 +201,14 @@ def test_help_loads_nothing_heavy():
     assert "usage: dokhae VERB" in said
 
 
-@pytest.mark.parametrize("verb", ["train", "predict", "evaluate", "ask", "ceiling", "scratch", "demo", "doctor"])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "train", "predict", "evaluate", "ask", "ceiling", "scratch", "demo", "doctor",
+        "data", "data download", "data audit", "data convert",
+    ],
+)  # fmt: skip
 def test_the_help_of_a_verb_loads_nothing_heavy(verb):
-    said, heavy = run_verb(verb, "--help")
+    said, heavy = run_verb(*verb.split(), "--help")
     assert heavy == []
     assert f"dokhae {verb}" in said

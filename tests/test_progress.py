@@ -47,6 +47,14 @@ def test_what_was_done_before_does_not_count(capsys, wait):
     assert capsys.readouterr().err == "train: 60/100  1:20 left\n"
 
 
+def test_bytes_are_shown_in_megabytes(capsys, wait):
+    with track("train.json", 30_288_272, unit=progress.BYTES) as update:
+        update(10_000_000)
+        wait(20)
+        update(20_000_000)
+    assert capsys.readouterr().err == "train.json: 20.0/30.3 MB  0:21 left\n"
+
+
 def test_a_first_step_that_takes_long_has_no_estimate(capsys, wait):
     with track("predict", 1000) as update:
         wait(20)
@@ -80,5 +88,13 @@ def test_a_terminal_has_a_bar(capsys, monkeypatch):
         update(10, "loss 0.5")
     shown = capsys.readouterr().err
     assert "predict" in shown
-    assert "10/10" in shown
+    assert "10/10 windows" in shown
     assert "loss 0.5" in shown
+
+
+def test_a_bar_shows_bytes_in_megabytes(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    with track("train.json", 30_288_272, unit=progress.BYTES) as update:
+        update(20_000_000)
+    assert "20.0/30.3 MB" in capsys.readouterr().err

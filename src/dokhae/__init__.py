@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dokhae.data import examples_from, write_examples
     from dokhae.errors import DokhaeError
     from dokhae.evaluation import evaluate
     from dokhae.reader import Reader
@@ -30,8 +31,10 @@ __all__ = [
     "Reader",
     "TrainConfig",
     "evaluate",
+    "examples_from",
     "resume",
     "train",
+    "write_examples",
 ]
 
 _HOMES = {
@@ -43,8 +46,10 @@ _HOMES = {
     "Reader": "reader",
     "TrainConfig": "training",
     "evaluate": "evaluation",
+    "examples_from": "data",
     "resume": "training",
     "train": "training",
+    "write_examples": "data",
 }
 
 

@@ -1,4 +1,7 @@
-"""One row per data set: how it is read and how it is scored. Differences between data sets are differences of rows."""
+"""One row per data set: how it is read, how it is scored, where it is published.
+
+Differences between data sets are differences of rows.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dokhae import data, metrics
+from dokhae.data.releases import Licence, Release, RemoteFile
 from dokhae.errors import SettingsError
 from dokhae.types import Example
 
@@ -16,21 +20,99 @@ Read = Callable[[Path, bool], list[Example]]
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """Data set version + reader + scoring rule."""
+    """Data set version + reader + scoring rule + what can be downloaded of it."""
 
     name: str
     read: Read  # (path, labelled) -> examples
     rule: metrics.Rule
+    release: Release
     aliases: tuple[str, ...] = ()
     trainable: bool = True  # whether its contexts are text (KorQuAD 2.x has whole web pages)
 
 
+CC_BY_SA_4 = Licence("CC BY-SA 4.0", "name the authors; pass changed copies on under the same licence")
+CC_BY_ND_2_KR = Licence(
+    "CC BY-ND 2.0 KR", "name the authors; no derivatives: repaired or converted copies are for private use only"
+)
+
+# Sizes, hashes and numbers of questions: dataset_infos.json of squad, squad_v2 and squad_kor_v1 in the repository
+# huggingface/datasets, commit 040102f100964a33fd334e2695f1c493fa6b92db, recorded for these very addresses.
+SQUAD_1 = Release(
+    "SQuAD 1.1",
+    "https://rajpurkar.github.io/SQuAD-explorer/",
+    CC_BY_SA_4,
+    (
+        RemoteFile(
+            "train-v1.1.json",
+            "https://rajpurkar.github.io/SQuAD-explorer/dataset/train-v1.1.json",
+            questions=87_599,
+            size=30_288_272,
+            sha256="3527663986b8295af4f7fcdff1ba1ff3f72d07d61a20f487cb238a6ef92fd955",
+        ),
+        RemoteFile(
+            "dev-v1.1.json",
+            "https://rajpurkar.github.io/SQuAD-explorer/dataset/dev-v1.1.json",
+            questions=10_570,
+            size=4_854_279,
+            sha256="95aa6a52d5d6a735563366753ca50492a658031da74f301ac5238b03966972c9",
+        ),
+    ),
+)
+SQUAD_2 = Release(
+    "SQuAD 2.0",
+    "https://rajpurkar.github.io/SQuAD-explorer/",
+    CC_BY_SA_4,
+    (
+        RemoteFile(
+            "train-v2.0.json",
+            "https://rajpurkar.github.io/SQuAD-explorer/dataset/train-v2.0.json",
+            questions=130_319,
+            size=42_123_633,
+            sha256="68dcfbb971bd3e96d5b46c7177b16c1a4e7d4bdef19fb204502738552dede002",
+        ),
+        RemoteFile(
+            "dev-v2.0.json",
+            "https://rajpurkar.github.io/SQuAD-explorer/dataset/dev-v2.0.json",
+            questions=11_873,
+            size=4_370_528,
+            sha256="80a5225e94905956a6446d296ca1093975c4d3b3260f1d6c8f68bc2ab77182d8",
+        ),
+    ),
+)
+KORQUAD_1 = Release(
+    "KorQuAD 1.0",
+    "https://korquad.github.io/",
+    CC_BY_ND_2_KR,
+    (
+        RemoteFile(
+            "KorQuAD_v1.0_train.json",
+            "https://korquad.github.io/dataset/KorQuAD_v1.0_train.json",
+            questions=60_407,
+            size=38_527_475,
+            sha256="40d5115879a701751781df721d901abfa736d8db5f89000f2619433f39bf2dd2",
+        ),
+        RemoteFile(
+            "KorQuAD_v1.0_dev.json",
+            "https://korquad.github.io/dataset/KorQuAD_v1.0_dev.json",
+            questions=5_774,
+            size=3_881_058,
+            sha256="25ffeb51e6c51ec02c071b60a10188e10005c144110f0d876b26079d80a35bdf",
+        ),
+    ),
+)
+KORQUAD_2 = Release("KorQuAD 2.x", "https://korquad.github.io/", CC_BY_ND_2_KR)  # archives of web pages, not one file
+
 BENCHMARKS = (
-    Benchmark("squad-1.1", data.read_examples, metrics.ENGLISH_WORDS),
-    Benchmark("squad-2.0", data.read_examples, metrics.ENGLISH_WORDS_WITH_NULL),
-    Benchmark("korquad-1.0", data.read_examples, metrics.KOREAN_CHARACTERS),
+    Benchmark("squad-1.1", data.read_examples, metrics.ENGLISH_WORDS, SQUAD_1),
+    Benchmark("squad-2.0", data.read_examples, metrics.ENGLISH_WORDS_WITH_NULL, SQUAD_2),
+    Benchmark("korquad-1.0", data.read_examples, metrics.KOREAN_CHARACTERS, KORQUAD_1),
     Benchmark(
-        "korquad-2.1", data.read_korquad2, metrics.KOREAN_CHARACTERS_HTML, aliases=("korquad-2.0",), trainable=False
+        "korquad-2.1",
+        data.read_korquad2,
+        metrics.KOREAN_CHARACTERS_HTML,
+        KORQUAD_2,
+        aliases=("korquad-2.0",),
+        trainable=False,
     ),
 )
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 SECONDS_BETWEEN_LINES = 15.0
+BYTES = " bytes"  # the unit that is shown in megabytes
 
 Update = Callable[..., None]  # update(done, note="")
 
@@ -18,27 +19,27 @@ def track(label: str, total: int, show: bool = True, unit: str = "") -> Iterator
     if not show or total < 1:
         yield lambda done, note="": None
     elif sys.stderr.isatty():
-        with _bar(label, total) as update:
+        with _bar(label, total, unit) as update:
             yield update
     else:
         yield _lines(label, total, unit)
 
 
 @contextmanager
-def _bar(label: str, total: int) -> Iterator[Update]:
+def _bar(label: str, total: int, unit: str) -> Iterator[Update]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[amount]}"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(label, total=total, note="")
-        yield lambda done, note="": progress.update(task, completed=done, note=note)
+        task = progress.add_task(label, total=total, note="", amount=_amount(0, total, unit))
+        yield lambda done, note="": progress.update(task, completed=done, note=note, amount=_amount(done, total, unit))
 
 
 def _lines(label: str, total: int, unit: str) -> Update:
@@ -54,11 +55,15 @@ def _lines(label: str, total: int, unit: str) -> Update:
             clocked = clock(now - begun) if done >= total else ""
             if before < done < total:
                 clocked = f"{clock((now - since) / (done - before) * (total - done))} left"
-            parts = (f"{label}: {done}/{total}{unit}", clocked, note)
+            parts = (f"{label}: {_amount(done, total, unit)}", clocked, note)
             sys.stderr.write("  ".join(part for part in parts if part) + "\n")
             sys.stderr.flush()
 
     return update
+
+
+def _amount(done: int, total: int, unit: str) -> str:
+    return f"{done / 1e6:.1f}/{total / 1e6:.1f} MB" if unit == BYTES else f"{done}/{total}{unit}"
 
 
 def clock(seconds: float) -> str:

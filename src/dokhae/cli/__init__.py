@@ -1,4 +1,7 @@
-"""The command line: one thin verb per file, its signature read by tyro; nothing heavy is imported before a verb."""
+"""The command line: one thin verb per file, its signature read by tyro; nothing heavy is imported before a verb.
+
+A group of verbs is a package with a TITLE, VERBS and an EXAMPLE; this one is the outermost.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,29 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from dokhae import __version__
 from dokhae.errors import DokhaeError
 from dokhae.records import nearest
 
+TITLE = f"dokhae {__version__} (독해): extractive question answering, Korean and English"
 VERBS = {
     "train": "fine-tune an encoder and score it; also: go on with an interrupted run",
     "predict": "answer the questions of a data file",
     "evaluate": "score a predictions file as the official script does",
     "ask": "ask one question about a text",
     "ceiling": "the best score a tokenizer and its windows allow, before any training",
+    "data": "download, audit and convert files of questions",
     "scratch": "make an untrained encoder from a vocabulary, for try-outs and baselines",
     "demo": "the main road on packaged data: train, score, answer",
     "doctor": "what this machine and installation can do",
 }
+EXAMPLE = (
+    "dokhae train --benchmark korquad-1.0 --model monologg/koelectra-base-v3-discriminator \\\n"
+    "           --train KorQuAD_v1.0_train.json --dev KorQuAD_v1.0_dev.json --out runs/koelectra"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,43 +55,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error), DokhaeError.exit_code)
 
 
-def usage() -> str:
-    """The text of `dokhae --help`."""
-    verbs = "".join(f"  {verb:<10}{what}\n" for verb, what in VERBS.items())
+def usage(group: ModuleType) -> str:
+    """The text of `dokhae --help`, or of a group's."""
+    verbs = "".join(f"  {verb:<10}{what}\n" for verb, what in group.VERBS.items())
+    words = _words(group)
     return (
-        f"dokhae {__version__} (독해): extractive question answering, Korean and English\n\n"
-        f"usage: dokhae VERB [OPTIONS]\n\n{verbs}\n"
-        "`dokhae VERB --help` explains a verb with an example. Every verb takes --config FILE.yaml with the same\n"
+        f"{group.TITLE}\n\n"
+        f"usage: {words} VERB [OPTIONS]\n\n{verbs}\n"
+        f"`{words} VERB --help` explains a verb with an example. Every verb takes --config FILE.yaml with the same\n"
         "names; options on the command line win over it.\n\n"
-        "example: dokhae train --benchmark korquad-1.0 --model monologg/koelectra-base-v3-discriminator \\\n"
-        "           --train KorQuAD_v1.0_train.json --dev KorQuAD_v1.0_dev.json --out runs/koelectra\n"
+        f"example: {group.EXAMPLE}\n"
     )
 
 
 def _run(args: list[str]) -> int:
-    if not args or args[0] in ("-h", "--help", "help"):
-        sys.stdout.write(usage())
-        return 0
-    if args[0] in ("-V", "--version"):
+    if args and args[0] in ("-V", "--version"):
         sys.stdout.write(f"dokhae {__version__}\n")
         return 0
-    if args[0] not in VERBS:
-        return _fail(f"{args[0]!r} is not a verb{nearest(args[0], list(VERBS))}", DokhaeError.exit_code)
-    return _run_verb(args[0], args[1:])
+    return _run_in(sys.modules[__name__], args)
 
 
-def _run_verb(verb: str, args: list[str]) -> int:
+def _run_in(group: ModuleType, args: list[str]) -> int:
+    if not args or args[0] in ("-h", "--help", "help"):
+        sys.stdout.write(usage(group))
+        return 0
+    verb, *rest = args
+    if verb not in group.VERBS:
+        of = "" if group.__name__ == __name__ else f" of {_words(group)}"
+        return _fail(f"{verb!r} is not a verb{of}{nearest(verb, list(group.VERBS))}", DokhaeError.exit_code)
+    module = import_module(f"{group.__name__}.{verb}")
+    return _run_in(module, rest) if hasattr(module, "VERBS") else _run_verb(module, rest)
+
+
+def _run_verb(module: ModuleType, args: list[str]) -> int:
     import tyro
 
     from dokhae.cli.configuration import with_config
 
-    module = import_module(f"dokhae.cli.{verb}")
     command: Callable[..., Any] = module.command(args)
     try:
         with _log_on_stderr():
             tyro.cli(
                 command,
-                prog=f"dokhae {verb}",
+                prog=_words(module),
                 args=with_config(args, command),
                 use_underscores=True,
                 config=(
@@ -93,6 +109,11 @@ def _run_verb(verb: str, args: list[str]) -> int:
     except SystemExit as stop:  # tyro, after --help (0) or an option it does not know (2)
         return int(stop.code or 0)
     return 0
+
+
+def _words(module: ModuleType) -> str:
+    """What is typed to reach a verb or group: dokhae data audit."""
+    return " ".join(["dokhae", *module.__name__.split(".")[2:]])
 
 
 @contextlib.contextmanager

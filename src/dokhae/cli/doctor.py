@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 PACKAGES = {
-    "core": ("numpy", "tokenizers", "tyro", "rich", "beautifulsoup4", "lxml"),
+    "core": ("numpy", "tokenizers", "tyro", "rich", "beautifulsoup4", "lxml", "httpx2"),
     "train": ("torch", "transformers", "lightning", "safetensors", "sentencepiece", "tensorboard"),
     "data": ("pyarrow",),
     "report": ("matplotlib",),

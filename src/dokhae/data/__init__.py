@@ -1,8 +1,21 @@
-"""Files -> examples: SQuAD and KorQuAD, tables of rows, and a small sample of our own."""
+"""Files -> examples and back: SQuAD and KorQuAD, tables of rows, DataFrames, and a small sample of our own."""
 
+from dokhae.data.audit import audit_file, repair_file
+from dokhae.data.frames import examples_from
 from dokhae.data.korquad2 import read_korquad2
 from dokhae.data.placement import check_answers, drop_misplaced
 from dokhae.data.reading import read_examples
 from dokhae.data.sampling import sample_path
+from dokhae.data.writing import write_examples
 
-__all__ = ["check_answers", "drop_misplaced", "read_examples", "read_korquad2", "sample_path"]
+__all__ = [
+    "audit_file",
+    "check_answers",
+    "drop_misplaced",
+    "examples_from",
+    "read_examples",
+    "read_korquad2",
+    "repair_file",
+    "sample_path",
+    "write_examples",
+]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dokhae.data.fields import Record, as_record, described, flag_field, list_field, offset_field, text_field
 from dokhae.errors import DataError
 from dokhae.types import Answer
@@ -27,6 +29,24 @@ def gold_answers(record: Record, where: str) -> tuple[Answer, ...] | None:
     )
 
 
+def with_answers(record: Record, answers: Sequence[Answer | None]) -> Record:
+    """The question with other answers in the form that it has, all else kept; None leaves one out.
+
+    One for each of its gold_answers, of which at least one stays.
+    """
+    value, kept = record.get("answers"), [number for number, answer in enumerate(answers) if answer is not None]
+    plain = [{"text": answer.text, "answer_start": answer.start} for answer in answers if answer is not None]
+    if isinstance(value, list):
+        return {**record, "answers": [{**value[number], **new} for number, new in zip(kept, plain, strict=True)]}
+    if isinstance(value, dict):
+        beside = {name: column for name, column in value.items() if name not in ("text", "answer_start")}
+        for name, column in beside.items():
+            if isinstance(column, list) and len(column) == len(answers):
+                beside[name] = [column[number] for number in kept]
+        return {**record, "answers": {**beside, **{name: [each[name] for each in plain] for name in plain[0]}}}
+    return {**record, _flat_name(record): plain[0]["text"], "answer_start": plain[0]["answer_start"]}
+
+
 def answer_of(value: object, where: str, text_name: str = "text") -> Answer:
     """The answer in an object with its text and `answer_start`."""
     record = as_record(value, where)
@@ -45,9 +65,13 @@ def _answers_in_columns(columns: Record, where: str) -> tuple[Answer, ...]:
 
 
 def _flat_answer(record: Record, where: str) -> tuple[Answer, ...] | None:
-    name = next((name for name in FLAT_NAMES if name in record), None)
-    if name is None:
+    name = _flat_name(record)
+    if not name:
         return None
     if record[name] in (None, "") and record.get("answer_start") is None:
         return ()
     return (answer_of(dict(record), where, text_name=name),)
+
+
+def _flat_name(record: Record) -> str:
+    return next((name for name in FLAT_NAMES if name in record), "")

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from dokhae.data.answers import gold_answers
-from dokhae.data.fields import Record, id_field, optional_text_field, refuse_lone_surrogates, text_field
+from dokhae.data.answers import gold_answers, with_answers
+from dokhae.data.fields import Record, as_record, id_field, optional_text_field, refuse_lone_surrogates, text_field
 from dokhae.errors import DataError
 from dokhae.types import Answer, Example
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A question as its file gives it, not read yet."""
+
+    place: str  # its file and position: begins the error messages as long as the id is not known
+    before_id: str  # with the id after it, begins the later ones
+    question: Any
+    page: Any  # has its context and title; in tables the same row
+    answers: Callable[[Record, str], tuple[Answer, ...] | None] = gold_answers
+    with_answers: Callable[[Record, Sequence[Answer | None]], Record] = with_answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,26 +34,29 @@ class Entry:
     has_labels: bool  # False = the file says nothing about the answers
 
 
-def entry_of(where: str, example_id: str, question: Record, page: Record, answers: tuple[Answer, ...] | None) -> Entry:
-    """The entry of a question; its context and title stand in `page`, which in tables is the same row."""
+def given_row(row: Any, place: str) -> Given:  # noqa: ANN401 - whatever the table holds
+    """A row with the fields id, question, context and answers; `place` is its file and row."""
+    return Given(place, f"{place}, question ", row, row)
+
+
+def read_given(given: Given) -> Entry:
+    """The entry of a question; DataError where its fields are not what they should be."""
+    question = as_record(given.question, given.place)
+    example_id = id_field(question, given.place)
+    where = given.before_id + example_id
+    answers = given.answers(question, where)
     example = Example(
         id=example_id,
         question=text_field(question, "question", where),
-        context=text_field(page, "context", where),
+        context=text_field(given.page, "context", where),
         answers=answers or (),
-        title=optional_text_field(page, "title", where),
+        title=optional_text_field(given.page, "title", where),
     )
+    _refuse_half_characters(example, where)
     return Entry(where, example, has_labels=answers is not None)
 
 
-def row_entry(row: Record, place: str) -> Entry:
-    """The entry of a row with the fields id, question, context and answers; `place` is its file and row."""
-    example_id = id_field(row, place)
-    where = f"{place}, question {example_id}"
-    return entry_of(where, example_id, row, row, gold_answers(row, where))
-
-
-def to_examples(entries: Iterable[Entry], path: Path, labelled: bool) -> list[Example]:
+def to_examples(entries: Iterable[Entry], source: Path | str, labelled: bool) -> list[Example]:
     """The examples in file order; `labelled` refuses questions without an answers field."""
     examples = []
     first: dict[str, Entry] = {}
@@ -50,21 +66,19 @@ def to_examples(entries: Iterable[Entry], path: Path, labelled: bool) -> list[Ex
                 f"{entry.where}: the field 'answers' (KorQuAD 2.x: 'answer') is missing; "
                 "give it, in SQuAD's form [] where there is no answer"
             )
-        _refuse_half_characters(entry)
         _refuse_conflict(first.setdefault(entry.example.id, entry), entry)
         examples.append(entry.example)
     if not examples:
-        raise DataError(f"{path}: holds no questions; is it the right file?")
+        raise DataError(f"{source}: holds no questions; is it the right file?")
     return examples
 
 
-def _refuse_half_characters(entry: Entry) -> None:
-    example = entry.example
-    refuse_lone_surrogates(example.question, "question", entry.where)
-    refuse_lone_surrogates(example.context, "context", entry.where)
-    refuse_lone_surrogates(example.title, "title", entry.where)
+def _refuse_half_characters(example: Example, where: str) -> None:
+    refuse_lone_surrogates(example.question, "question", where)
+    refuse_lone_surrogates(example.context, "context", where)
+    refuse_lone_surrogates(example.title, "title", where)
     for answer in example.answers:
-        refuse_lone_surrogates(answer.text, "answers", entry.where)
+        refuse_lone_surrogates(answer.text, "answers", where)
 
 
 def _refuse_conflict(first: Entry, entry: Entry) -> None:

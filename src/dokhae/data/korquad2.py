@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from dokhae.data.answers import answer_of
-from dokhae.data.entries import Entry, entry_of, to_examples
-from dokhae.data.fields import as_record, described, id_field, list_field
+from dokhae.data.entries import Given, read_given, to_examples
+from dokhae.data.fields import Record, as_record, described, list_field
 from dokhae.errors import DataError
 from dokhae.files import read_json
-from dokhae.types import Example
+from dokhae.types import Answer, Example
 
 
 def read_korquad2(path: Path, labelled: bool = True) -> list[Example]:
     """Examples of a KorQuAD 2.x file, or of all *.json files of a folder by name; contexts keep their HTML."""
     path = Path(path)
-    entries = (entry for file in _files(path) for entry in _file_entries(file))
-    return to_examples(entries, path, labelled)
+    questions = (given for file in _files(path) for given in _file_questions(file))
+    return to_examples(map(read_given, questions), path, labelled)
+
+
+def korquad2_questions(documents: list[Any], path: Path) -> Iterator[Given]:
+    """The questions under a KorQuAD 2.x file's "data", in file order."""
+    for number, value in enumerate(documents):
+        place = f"{path}: data[{number}]"
+        document = as_record(value, place)
+        page = {name: document.get(name) for name in ("context", "title")}  # without raw_html, most of the bytes
+        for position, question in enumerate(list_field(document, "qas", place)):
+            yield Given(f"{place}.qas[{position}]", f"{path}: question ", question, page, _one_answer, _with_one_answer)
+
+
+def with_korquad2_questions(documents: list[Any], questions: Iterator[Any]) -> list[Any]:
+    """The same documents with other questions in the same places; None leaves one out."""
+    found = ([next(questions) for _ in document["qas"]] for document in documents)
+    return [
+        document | {"qas": [question for question in kept if question is not None]}
+        for document, kept in zip(documents, found, strict=True)
+    ]
 
 
 def _files(path: Path) -> list[Path]:
@@ -33,23 +53,20 @@ def _files(path: Path) -> list[Path]:
     return [path / name for name in names]
 
 
-def _file_entries(path: Path) -> Iterator[Entry]:
+def _file_questions(path: Path) -> Iterator[Given]:
     content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("data"), list):
         raise DataError(
             f'{path}: is not KorQuAD 2.x, {{"data": [{{"context", "qas": [...]}}, ...]}}; found {described(content)}'
         )
-    for number, document in enumerate(content["data"]):
-        yield from _document_entries(document, path, f"{path}: data[{number}]")
+    yield from korquad2_questions(content["data"], path)
 
 
-def _document_entries(value: object, path: Path, place: str) -> Iterator[Entry]:
-    document = as_record(value, place)
-    page = {name: document.get(name) for name in ("context", "title")}  # without raw_html, most of the bytes
-    for number, item in enumerate(list_field(document, "qas", place)):
-        question = as_record(item, f"{place}.qas[{number}]")
-        example_id = id_field(question, f"{place}.qas[{number}]")
-        where = f"{path}: question {example_id}"
-        answer = question.get("answer")
-        answers = None if answer is None else (answer_of(answer, f"{where}: answer"),)
-        yield entry_of(where, example_id, question, page, answers)
+def _one_answer(question: Record, where: str) -> tuple[Answer, ...] | None:
+    answer = question.get("answer")
+    return None if answer is None else (answer_of(answer, f"{where}: answer"),)
+
+
+def _with_one_answer(question: Record, answers: Sequence[Answer | None]) -> Record:
+    (answer,) = (answer for answer in answers if answer is not None)
+    return {**question, "answer": {**question["answer"], "text": answer.text, "answer_start": answer.start}}

@@ -8,23 +8,28 @@ from dokhae.data.fields import shortened
 from dokhae.errors import DataError
 from dokhae.types import Answer, Example
 
-ADVICE = "mend the file, or train with --misplaced_answers skip"
+ADVICE = "`dokhae data audit FILE --repair OUT` mends what is certain, or train with --misplaced_answers skip"
 
 
 def check_answers(examples: Iterable[Example], where: str) -> None:
     """DataError at the first answer that is not at its offset; `where` (the file) begins the message."""
     for example in examples:
         for answer in example.answers:
-            fault = _fault(answer, example.context)
-            if fault:
+            if not is_placed(answer, example.context):
+                fault = described_fault(answer, example.context)
                 raise DataError(f"{where}: question {example.id}: {fault}; {ADVICE}")
 
 
 def drop_misplaced(examples: Iterable[Example]) -> tuple[list[Example], int]:
     """The examples whose answers are all at their offsets, and how many were left out."""
     examples = list(examples)
-    kept = [example for example in examples if not any(_fault(answer, example.context) for answer in example.answers)]
+    kept = [example for example in examples if all(is_placed(answer, example.context) for answer in example.answers)]
     return kept, len(examples) - len(kept)
+
+
+def is_placed(answer: Answer, context: str) -> bool:
+    """Whether the answer has a text, and stands at its offset."""
+    return bool(answer.text) and context.startswith(answer.text, answer.start)
 
 
 def nearest_start(text: str, context: str, start: int) -> int | None:
@@ -35,13 +40,12 @@ def nearest_start(text: str, context: str, start: int) -> int | None:
     return min(places, key=lambda place: abs(place - start), default=None)
 
 
-def _fault(answer: Answer, context: str) -> str:
-    """What is wrong with an answer, "" when nothing is."""
+def described_fault(answer: Answer, context: str) -> str:
+    """What is wrong with an answer that is not placed."""
     if not answer.text:
         return f"the answer at offset {answer.start} is empty (a question without an answer has no answers at all)"
-    if context.startswith(answer.text, answer.start):
-        return ""
-    instead = _instead(answer, context)
+    place = nearest_start(answer.text, context, answer.start)
+    instead = "it is nowhere in the context" if place is None else f"it is at offset {place}"
     if answer.end > len(context):
         return (
             f"the answer {shortened(answer.text)} at offset {answer.start} lies outside its context "
@@ -49,8 +53,3 @@ def _fault(answer: Answer, context: str) -> str:
         )
     found = shortened(context[answer.start : answer.end])
     return f"the answer {shortened(answer.text)} is not at offset {answer.start}, where {found} stands; {instead}"
-
-
-def _instead(answer: Answer, context: str) -> str:
-    place = nearest_start(answer.text, context, answer.start)
-    return "it is nowhere in the context" if place is None else f"it is at offset {place}"

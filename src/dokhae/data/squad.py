@@ -6,27 +6,36 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dokhae.data.answers import gold_answers
-from dokhae.data.entries import Entry, entry_of
-from dokhae.data.fields import as_record, id_field, list_field, optional_text_field, text_field
+from dokhae.data.entries import Given
+from dokhae.data.fields import as_record, list_field, optional_text_field, text_field
 
 
-def squad_entries(articles: list[Any], path: Path) -> Iterator[Entry]:
+def squad_questions(articles: list[Any], path: Path) -> Iterator[Given]:
     """The questions under a SQuAD file's "data", in file order."""
     for number, value in enumerate(articles):
         place = f"{path}: data[{number}]"
         article = as_record(value, place)
         title = optional_text_field(article, "title", place)
         for position, paragraph in enumerate(list_field(article, "paragraphs", place)):
-            yield from _paragraph_entries(paragraph, title, path, f"data[{number}].paragraphs[{position}]")
+            yield from _paragraph_questions(paragraph, title, path, f"data[{number}].paragraphs[{position}]")
 
 
-def _paragraph_entries(value: object, title: str, path: Path, position: str) -> Iterator[Entry]:
+def with_squad_questions(articles: list[Any], questions: Iterator[Any]) -> list[Any]:
+    """The same articles with other questions in the same places; None leaves one out."""
+
+    def paragraph_with(paragraph: dict[str, Any]) -> dict[str, Any]:
+        found = [next(questions) for _ in paragraph["qas"]]
+        return paragraph | {"qas": [question for question in found if question is not None]}
+
+    return [
+        article | {"paragraphs": [paragraph_with(paragraph) for paragraph in article["paragraphs"]]}
+        for article in articles
+    ]
+
+
+def _paragraph_questions(value: object, title: str, path: Path, position: str) -> Iterator[Given]:
     place = f"{path}: {position}"
     paragraph = as_record(value, place)
     page = {"context": text_field(paragraph, "context", place), "title": title}
-    for number, item in enumerate(list_field(paragraph, "qas", place)):
-        question = as_record(item, f"{place}.qas[{number}]")
-        example_id = id_field(question, f"{place}.qas[{number}]")
-        where = f"{path}: question {example_id}"
-        yield entry_of(where, example_id, question, page, gold_answers(question, where))
+    for number, question in enumerate(list_field(paragraph, "qas", place)):
+        yield Given(f"{place}.qas[{number}]", f"{path}: question ", question, page)

@@ -9,50 +9,50 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from dokhae.data.entries import Entry, row_entry
-from dokhae.data.fields import as_record, shortened
+from dokhae.data.entries import Given, given_row
+from dokhae.data.fields import shortened
 from dokhae.data.lines import text_lines
 from dokhae.errors import DataError, optional
 from dokhae.files import open_bytes, parse_json
 
 REQUIRED = ("id", "question", "context")
-COLUMNS = (*REQUIRED, "title", "answers", "answer", "answer_text", "answer_start", "is_impossible")
+ANSWER_COLUMNS = ("answers", "answer", "answer_text", "answer_start")
+COLUMNS = (*REQUIRED, "title", *ANSWER_COLUMNS, "is_impossible")
 LARGEST_CELL = 2**31 - 1  # characters; the largest C long of every platform
 WHOLE_NUMBER = re.compile(r"(-?[0-9]{1,18})(\.0+)?")  # pandas writes 12.0 where the column has empty cells
 FLAGS = {"true": True, "1": True, "false": False, "0": False, "": None}
 
 
-def row_entries(rows: list[Any], path: Path) -> Iterator[Entry]:
-    """The questions of a JSON list of rows."""
+def row_questions(rows: Iterable[Any], source: Path | str) -> Iterator[Given]:
+    """The questions of a list of rows, numbered from 1."""
     for number, row in enumerate(rows, 1):
-        place = f"{path}: row {number}"
-        yield row_entry(as_record(row, place), place)
+        yield given_row(row, f"{source}: row {number}")
 
 
-def jsonl_entries(path: Path) -> Iterator[Entry]:
+def jsonl_questions(path: Path) -> Iterator[Given]:
     """The questions of a JSON lines file; blank lines are passed over."""
     for number, line in enumerate(text_lines(path), 1):
         if line.strip():
             place = f"{path}: line {number}"
-            yield row_entry(as_record(parse_json(line, place), place), place)
+            yield given_row(parse_json(line, place), place)
 
 
-def csv_entries(path: Path) -> list[Entry]:
+def csv_questions(path: Path) -> list[Given]:
     """The questions of a CSV file with a header."""
     with _large_cells():
-        return list(_separated_entries(path, ","))
+        return list(_separated_questions(path, ","))
 
 
-def tsv_entries(path: Path) -> list[Entry]:
+def tsv_questions(path: Path) -> list[Given]:
     """The questions of a tab-separated file with a header, cells quoted as in CSV."""
     with _large_cells():
-        return list(_separated_entries(path, "\t"))
+        return list(_separated_questions(path, "\t"))
 
 
-def parquet_entries(path: Path) -> Iterator[Entry]:
+def parquet_questions(path: Path) -> Iterator[Given]:
     """The questions of a Parquet file; columns that are not ours are not read."""
     for number, row in enumerate(_parquet_rows(path), 1):
-        yield row_entry(row, f"{path}: row {number}")
+        yield given_row(row, f"{path}: row {number}")
 
 
 @contextlib.contextmanager
@@ -65,15 +65,15 @@ def _large_cells() -> Iterator[None]:
         csv.field_size_limit(limit)
 
 
-def _separated_entries(path: Path, delimiter: str) -> Iterator[Entry]:
+def _separated_questions(path: Path, delimiter: str) -> Iterator[Given]:
     rows = _separated_rows(path, delimiter)
     header = next(rows)[1]
-    _refuse_header(header, path)
+    refuse_header(header, path)
     for number, cells in rows:
         place = f"{path}: row {number}"
         if len(cells) != len(header):
             raise DataError(f"{place}: has {len(cells)} cells but the header has {len(header)}; quote cells as needed")
-        yield row_entry(_typed(dict(zip(header, cells, strict=True)), place), place)
+        yield given_row(_typed(dict(zip(header, cells, strict=True)), place), place)
 
 
 def _separated_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -95,15 +95,16 @@ def _lines_without_nul(path: Path) -> Iterator[str]:
         yield line
 
 
-def _refuse_header(header: Iterable[str], path: Path) -> None:
+def refuse_header(header: Iterable[str], source: Path | str) -> None:
+    """DataError where a column that every table needs is missing, or one that is read is there twice."""
     names = list(header)
     found = ", ".join(shortened(name, 30) for name in names[:12])
     missing = [name for name in REQUIRED if name not in names]
     if missing:
-        raise DataError(f"{path}: has no column {', '.join(missing)}; give each column its name (found {found})")
+        raise DataError(f"{source}: has no column {', '.join(missing)}; give each column its name (found {found})")
     twice = [name for name in COLUMNS if names.count(name) > 1]
     if twice:
-        raise DataError(f"{path}: the column {', '.join(twice)} is given twice (found {found})")
+        raise DataError(f"{source}: the column {', '.join(twice)} is given twice (found {found})")
 
 
 def _typed(cells: dict[str, str], place: str) -> dict[str, Any]:
@@ -131,7 +132,7 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
         try:
             table = parquet.ParquetFile(file)
             names = table.schema_arrow.names
-            _refuse_header(names, path)
+            refuse_header(names, path)
             for batch in table.iter_batches(columns=[name for name in COLUMNS if name in names]):
                 yield from batch.to_pylist()
         except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:

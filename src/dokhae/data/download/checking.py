@@ -1,0 +1,32 @@
+"""Whether a file is what was published."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dokhae.data.reading import json_records
+from dokhae.data.releases import RemoteFile
+from dokhae.errors import DataError
+from dokhae.files import open_bytes, read_json, sha256
+
+
+def difference(path: Path, file: RemoteFile) -> str | None:
+    """What differs from the published file, None where nothing does; its questions are counted if no hash is known."""
+    with open_bytes(path) as opened:
+        size = os.fstat(opened.fileno()).st_size
+    if file.size is not None and size != file.size:
+        return f"it has {size:,} bytes, not {file.size:,}"
+    if file.sha256 is None:
+        return _other_questions(path, file)
+    found = sha256(path)
+    return None if found == file.sha256 else f"its SHA-256 is {found[:12]}…, not {file.sha256[:12]}…"
+
+
+def _other_questions(path: Path, file: RemoteFile) -> str | None:
+    try:
+        records, shape = json_records(read_json(path), path)
+        questions = sum(1 for _ in shape.questions(records, path))
+    except DataError as error:
+        return f"it cannot be read ({error})"
+    return None if questions == file.questions else f"it holds {questions:,} questions, not {file.questions:,}"
