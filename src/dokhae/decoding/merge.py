@@ -1,42 +1,102 @@
-"""Spans of an example's windows -> its n-best list -> the answer."""
+"""Spans of the examples' windows -> their n-best lists -> the answers."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from dokhae.decoding.spans import descending
 from dokhae.types import Candidate, Example, Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSpans:
+    """Spans of some examples from all their windows, in any order; all (spans,)."""
+
+    example: NDArray[np.integer[Any]]  # which of the examples
+    start: NDArray[np.integer[Any]]  # first character
+    end: NDArray[np.integer[Any]]  # character after the last
+    start_logit: NDArray[np.floating[Any]]
+    end_logit: NDArray[np.floating[Any]]
 
 
 def merge(
     example: Example, spans: Iterable[tuple[int, int, float, float]], null_score: float, n_best: int, with_null: bool
 ) -> Prediction:
-    """One example's prediction from the spans of all its windows.
-
-    spans: (first character, character after the last, start logit, end logit). The same span, or the same text, from
-    two windows is kept once, with its best score. Probabilities are a softmax over what is kept, and over the null
-    answer where the benchmark has one (with_null). The answer is the best span; `choose` decides about no answer.
-    """
-    ranked = sorted(spans, key=lambda span: (-np.float32(span[2] + span[3]), *span))  # the same in any order of windows
-    kept: dict[str, tuple[int, int, float, float]] = {}
-    for span in ranked:
-        text = example.context[span[0] : span[1]]
-        kept.setdefault(text, span)
-        if len(kept) == n_best:
-            break
-    scores = [start_logit + end_logit for _, _, start_logit, end_logit in kept.values()]
-    probabilities = softmax([*scores, null_score] if with_null else scores)
-    candidates = tuple(
-        Candidate(text, *span, probability)
-        for (text, span), probability in zip(kept.items(), probabilities, strict=False)
+    """One example's prediction; spans: (first character, character after the last, start logit, end logit)."""
+    starts, ends, start_logits, end_logits = list(zip(*spans, strict=True)) or [()] * 4
+    found = FoundSpans(
+        example=np.zeros(len(starts), dtype=np.int64),
+        start=np.array(starts, dtype=np.int64),
+        end=np.array(ends, dtype=np.int64),
+        start_logit=np.array(start_logits, dtype=np.float64),
+        end_logit=np.array(end_logits, dtype=np.float64),
     )
-    difference = null_score - scores[0] if scores else math.inf
-    answer = Prediction(example.id, "", None, None, probabilities[-1] if with_null else 0.0, candidates, null_score,
-                        difference)  # fmt: skip
-    return _answered(answer) if candidates else answer
+    return merge_all([example], found, [null_score], n_best, with_null)[0]
+
+
+def merge_all(
+    examples: Sequence[Example], spans: FoundSpans, null_scores: Sequence[float], n_best: int, with_null: bool
+) -> list[Prediction]:
+    """The predictions of some examples from the spans of all their windows.
+
+    The same span, or the same text, from two windows is kept once, with its best score. Probabilities are a softmax
+    over what is kept, and over the null answer where the benchmark has one (with_null). The answer is the best span;
+    `choose` decides about no answer.
+    """
+    order = _ranking(spans)
+    bounds = np.searchsorted(spans.example[order], np.arange(len(examples) + 1)).tolist()
+    places = np.stack([spans.start, spans.end])[:, order]
+    logits = np.stack([spans.start_logit, spans.end_logit], dtype=np.float64)[:, order]
+    scored = np.concatenate([logits, logits[:1] + logits[1:]])
+    return [
+        _predict(example, places[:, first:last], scored[:, first:last], null_score, n_best, with_null)
+        for example, (first, last), null_score in zip(examples, pairwise(bounds), null_scores, strict=True)
+    ]
+
+
+def _ranking(spans: FoundSpans) -> NDArray[np.intp]:
+    """The spans by example, best first; ties by the earlier span, and then the same in any order of windows."""
+    score = np.add(spans.start_logit, spans.end_logit, dtype=np.float32)  # as the search compares them
+    keys = (spans.example.astype(np.int64) << 32) + descending(score)
+    order = np.argsort(keys, kind="stable")  # quick, for the spans of a window come sorted
+    same = np.flatnonzero(np.diff(keys[order]) == 0)
+    tied = np.union1d(same, same + 1)
+    ties = order[tied]
+    others = (spans.end_logit, spans.start_logit, spans.end, spans.start, keys)
+    order[tied] = ties[np.lexsort([values[ties] for values in others])]
+    return order
+
+
+def _predict(
+    example: Example,
+    places: NDArray[np.integer[Any]],
+    logits: NDArray[np.float64],
+    null_score: float,
+    n_best: int,
+    with_null: bool,
+) -> Prediction:
+    """Of the example's spans, best first; places: start and end, logits: of start and end, and their sum."""
+    (starts, ends), (start_logits, end_logits, scores) = places.tolist(), logits.tolist()
+    texts = [example.context[start:end] for start, end in zip(starts, ends, strict=True)]
+    if len(texts) > n_best or len(set(texts)) < len(texts):
+        first = {text: place for place, text in reversed(list(enumerate(texts)))}
+        kept = sorted(first.values())[:n_best]
+        columns = (texts, starts, ends, start_logits, end_logits, scores)
+        texts, starts, ends, start_logits, end_logits, scores = ([values[one] for one in kept] for values in columns)
+    if not texts:
+        return Prediction(example.id, "", None, None, 1.0 if with_null else 0.0, (), null_score, math.inf)
+    probabilities = softmax([*scores, null_score] if with_null else scores)
+    candidates = tuple(map(Candidate, texts, starts, ends, start_logits, end_logits, probabilities))
+    return Prediction(
+        example.id, texts[0], starts[0], ends[0], probabilities[0], candidates, null_score, null_score - scores[0]
+    )
 
 
 def choose(prediction: Prediction, threshold: float | None) -> Prediction:
@@ -48,11 +108,6 @@ def choose(prediction: Prediction, threshold: float | None) -> Prediction:
         return prediction
     remaining = 1.0 - math.fsum(candidate.probability for candidate in prediction.n_best)
     return replace(prediction, text="", start=None, end=None, probability=max(remaining, 0.0))
-
-
-def _answered(prediction: Prediction) -> Prediction:
-    best = prediction.n_best[0]
-    return replace(prediction, text=best.text, start=best.start, end=best.end, probability=best.probability)
 
 
 def softmax(scores: Sequence[float]) -> list[float]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from dokhae.errors import SettingsError
@@ -14,6 +15,8 @@ from dokhae.errors import SettingsError
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+
+NO_SPAN = 0x7FFFFFFF << 32  # behind every span where they are sorted
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,8 @@ def best_spans(
         windows=windows,
         start=first,
         end=last,
-        start_logit=np.take_along_axis(start, first, axis=1),
-        end_logit=np.take_along_axis(end, last, axis=1),
+        start_logit=start[rows[:, None], first],
+        end_logit=end[rows[:, None], last],
         score=score,
         null_score=null_score,
     )
@@ -71,23 +74,24 @@ def best_spans(
 def _exact(start: Floats, end: Floats, legal: Mask, config: DecodingConfig) -> tuple[Ints, Ints, Floats]:
     """The n_best best of ALL legal spans.
 
-    The best end for each start is a sliding maximum. The k-th best span begins at one of the k starts whose best
-    span scores highest: any other start has k spans before it. So k starts times the answer length are enough.
+    The best end for each start is a sliding maximum. The n_best best starts begin a span each, and the least of these
+    is a bound: nothing below it is wanted, nor any start whose best span is.
     """
-    starts, ends = np.where(legal, start, -np.inf), np.where(legal, end, -np.inf)
     columns = start.shape[1]
     length = min(config.max_answer_length, columns)
-    best_end = _sliding_maximum(ends, length)
-    candidates = np.argsort(-(starts + best_end), axis=1, kind="stable")[:, : config.n_best]
-    candidates.sort(axis=1)  # by position, so that ties fall to the earlier start
-    lasts = candidates[:, :, None] + np.arange(length)  # (window, start, end)
-    outside = lasts >= columns
-    lasts = np.minimum(lasts, columns - 1)
-    rows = np.arange(len(starts))[:, None, None]
-    scores = np.take_along_axis(starts, candidates, axis=1)[:, :, None] + ends[rows, lasts]
-    scores[outside] = -np.inf
-    firsts = np.broadcast_to(candidates[:, :, None], scores.shape)
-    return _top(firsts, lasts, scores, config.n_best)
+    starts = np.where(legal, start, -np.inf)
+    ends = np.full((len(end), columns + length - 1), -np.inf, dtype=np.float32)  # no span leaves the window
+    np.copyto(ends[:, :columns], end, where=legal)
+    best = starts + _sliding_maximum(ends, length)
+    lowest = np.full((len(start), 1), np.finfo(np.float32).min)  # -inf is no span
+    if config.n_best <= columns:
+        nth = columns - config.n_best
+        lowest = np.maximum(lowest, np.partition(best, nth, axis=1)[:, nth, None])
+    window, first = np.divmod(np.flatnonzero(best >= lowest), columns)  # faster than nonzero of two dimensions
+    scores = starts[window, first, None] + sliding_window_view(ends, length, axis=1)[window, first]  # (start, end)
+    found = np.flatnonzero(scores >= lowest[window])
+    row, more = np.divmod(found, length)
+    return _top(window[row], first[row], first[row] + more, scores.ravel()[found], config.n_best, len(start))
 
 
 def _pruned(start: Floats, end: Floats, legal: Mask, config: DecodingConfig) -> tuple[Ints, Ints, Floats]:
@@ -97,30 +101,41 @@ def _pruned(start: Floats, end: Floats, legal: Mask, config: DecodingConfig) -> 
     rows = np.arange(len(start))[:, None, None]
     allowed = legal[rows, firsts] & legal[rows, lasts] & (lasts >= firsts)
     allowed &= lasts - firsts < config.max_answer_length
-    scores = np.where(allowed, start[rows, firsts] + end[rows, lasts], -np.inf)  # (window, start, end)
-    return _top(np.broadcast_to(firsts, scores.shape), np.broadcast_to(lasts, scores.shape), scores, config.n_best)
+    window, row, column = np.nonzero(allowed)  # (window, start, end)
+    first, last = firsts[window, row, 0], lasts[window, 0, column]
+    return _top(window, first, last, start[window, first] + end[window, last], config.n_best, len(start))
 
 
 def _sliding_maximum(values: Floats, length: int) -> Floats:
-    """Maximum over [i, i + length) for every column i, by doubling; (window, column)."""
+    """Maximum over [i, i + length) for every column i that has so many after it, by doubling; (window, column)."""
     maximum, reach = values, 1
     while reach < length:
         shift = min(reach, length - reach)
-        ahead = np.full_like(maximum, -np.inf)
-        ahead[:, : maximum.shape[1] - shift] = maximum[:, shift:]
-        maximum, reach = np.maximum(maximum, ahead), reach + shift
+        maximum = np.maximum(maximum[:, :-shift], maximum[:, shift:])
+        reach += shift
     return maximum
 
 
-def _top(firsts: Ints, lasts: Ints, scores: Floats, count: int) -> tuple[Ints, Ints, Floats]:
-    """The `count` highest of a (window, start, end) grid, best first, ties by start then end."""
-    grid = scores.reshape(len(scores), -1)
-    order = np.argsort(-grid, axis=1, kind="stable")[:, :count]
+def _top(window: Ints, first: Ints, last: Ints, score: Floats, count: int, windows: int) -> tuple[Ints, Ints, Floats]:
+    """The `count` best spans of each window, best first, of spans that come ordered by window, start and end.
 
-    def picked(values: NDArray[Any]) -> NDArray[Any]:
-        return np.take_along_axis(values.reshape(grid.shape), order, axis=1)
+    They are sorted as integers with the place of each span in the lower half: ties fall to the earlier span, and it
+    is several times as fast as sorting places by scores.
+    """
+    sizes = np.bincount(window, minlength=windows)
+    column = np.arange(len(window)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    keys = np.full((windows, sizes.max(initial=0)), NO_SPAN)
+    keys[window, column] = (descending(score) << 32) | np.arange(len(window))
+    keys.sort(axis=1)
+    keys = keys[:, :count]
+    chosen = keys & 0xFFFFFFFF
+    return first[chosen], last[chosen], np.where(keys < NO_SPAN, score[chosen], -np.inf)
 
-    return picked(firsts), picked(lasts), picked(grid)
+
+def descending(scores: Floats) -> Ints:
+    """Integers of 32 bits (in 64) that are in order when the scores go down."""
+    bits = np.add(scores, 0, dtype=np.float32).view(np.int32)  # -0.0 becomes 0.0
+    return ~(bits ^ ((bits >> 31) & 0x7FFFFFFF)).astype(np.int64)
 
 
 def concatenate(parts: Sequence[WindowSpans]) -> WindowSpans:
@@ -142,4 +157,5 @@ def concatenate(parts: Sequence[WindowSpans]) -> WindowSpans:
 
 
 def _widen(values: NDArray[Any], width: int, filler: float) -> NDArray[Any]:
-    return np.pad(values, ((0, 0), (0, width - values.shape[1])), constant_values=filler)
+    missing = width - values.shape[1]
+    return np.pad(values, ((0, 0), (0, missing)), constant_values=filler) if missing else values

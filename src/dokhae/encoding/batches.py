@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dokhae.encoding.features import Features
 from dokhae.encoding.layout import Layout
+from dokhae.encoding.offsets import Ints
 
 PAD_TO = 8  # columns: a multiple that vector units like
 
@@ -44,21 +46,25 @@ def assemble(features: Features, windows: NDArray[np.int64], layout: Layout) -> 
     shape = (len(windows), columns)
     ids = np.full(shape, layout.pad_id, dtype=np.int64)
     types = np.full(shape, layout.pad_type, dtype=np.int64)
-    present = np.zeros(shape, dtype=np.bool_)
     legal = np.zeros(shape, dtype=np.bool_)
-    cls = np.zeros(len(windows), dtype=np.int64)
-    context_column = np.zeros(len(windows), dtype=np.int64)
-    for row, window in enumerate(windows.tolist()):
-        left = columns - int(lengths[row]) if layout.pad_left else 0
-        here = slice(left, left + int(lengths[row]))
-        tokens = _context_tokens(features, window)
-        question = _question_ids(features, int(features.window_example[window]))
-        cls_at, context_at = _lay(layout, question, features.context_ids[tokens], ids[row, here], types[row, here])
-        cls[row], context_column[row] = left + cls_at, left + context_at
-        present[row, here] = True
-        inside = slice(left + context_at, left + context_at + tokens.stop - tokens.start)
-        legal[row, inside] = features.context_ends[tokens] > features.context_starts[tokens]
+    question, context = _texts(features, windows)
+    texts = (question, context) if layout.question_first else (context, question)
+    left = columns - lengths if layout.pad_left else np.zeros_like(lengths)
+    specials_at, texts_at, at = [], [], left
+    for number, (tokens, kinds) in enumerate(zip(layout.specials, layout.special_types, strict=True)):
+        specials_at.append(at)
+        at = _lay_specials(ids, types, at, tokens, kinds)
+        if number < len(texts):
+            texts_at.append(at)
+            inside, places, at = _find(texts[number], at, columns)
+            ids[inside], types[inside] = texts[number].ids[places], layout.text_types[number]
+            if texts[number] is context:
+                legal[inside] = features.context_ends[places] > features.context_starts[places]
+    column = np.arange(columns)
+    present = (column >= left[:, None]) & (column < at[:, None])
     made = {"input_ids": ids, "attention_mask": present.astype(np.int64), "token_type_ids": types}
+    cls = specials_at[layout.cls[0]] + layout.cls[1]
+    context_column = texts_at[1 if layout.question_first else 0]
     start_labels, end_labels = _labels(features, windows, cls, context_column)
     return Batch(
         windows=windows,
@@ -72,38 +78,43 @@ def assemble(features: Features, windows: NDArray[np.int64], layout: Layout) -> 
     )
 
 
-def _context_tokens(features: Features, window: int) -> slice:
-    """Where a window's context tokens lie in the flat arrays."""
-    first = features.context_slice(int(features.window_example[window])).start
-    return slice(first + int(features.window_start[window]), first + int(features.window_end[window]))
+class _Texts(NamedTuple):
+    """A text of each row: tokens [begin, end) of flat arrays."""
+
+    ids: Ints
+    begin: NDArray[np.int64]  # (R,)
+    end: NDArray[np.int64]  # (R,)
 
 
-def _question_ids(features: Features, example: int) -> NDArray[np.int32]:
-    return features.question_ids[features.question_bounds[example] : features.question_bounds[example + 1]]
+def _texts(features: Features, windows: NDArray[np.int64]) -> tuple[_Texts, _Texts]:
+    """The questions of some windows, and their slices of the contexts."""
+    example = features.window_example[windows]
+    first = features.context_bounds[features.example_context[example]]
+    return (
+        _Texts(features.question_ids, features.question_bounds[example], features.question_bounds[example + 1]),
+        _Texts(features.context_ids, first + features.window_start[windows], first + features.window_end[windows]),
+    )
 
 
-def _lay(
-    layout: Layout,
-    question: NDArray[np.int32],
-    context: NDArray[np.int32],
-    ids: NDArray[np.int64],
-    types: NDArray[np.int64],
-) -> tuple[int, int]:
-    """Fill one row in place; returns the columns of the CLS and of the first context token."""
-    first, second = (question, context) if layout.question_first else (context, question)
-    before, between, after = layout.specials
-    parts: tuple[Any, ...] = (before, first, between, second, after)
-    kinds = layout.special_types
-    marks: tuple[Any, ...] = (kinds[0], layout.text_types[0], kinds[1], layout.text_types[1], kinds[2])
-    columns = []
-    column = 0
-    for part, mark in zip(parts, marks, strict=True):
-        columns.append(column)
-        ids[column : column + len(part)] = part
-        types[column : column + len(part)] = mark
-        column += len(part)
-    group, index = layout.cls
-    return columns[2 * group] + index, columns[3 if layout.question_first else 1]
+def _find(
+    texts: _Texts, at: NDArray[np.int64], columns: int
+) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
+    """Where texts stand that begin at column `at` of each row: mask (R, C), places in the flat arrays, next column."""
+    column = np.arange(columns)
+    after = at + texts.end - texts.begin
+    inside = (column >= at[:, None]) & (column < after[:, None])
+    return inside, (column + (texts.begin - at)[:, None])[inside], after
+
+
+def _lay_specials(
+    ids: NDArray[np.int64], types: NDArray[np.int64], at: NDArray[np.int64], tokens: Sequence[int], kinds: Sequence[int]
+) -> NDArray[np.int64]:
+    """Write special tokens from column `at` of each row on; returns the next column."""
+    rows = np.arange(len(ids))
+    for token, kind in zip(tokens, kinds, strict=True):
+        ids[rows, at], types[rows, at] = token, kind
+        at = at + 1
+    return at
 
 
 def _labels(

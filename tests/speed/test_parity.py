@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from speed.parity import Arguments, run, spread, table, verdict
+from speed.shared import shared_file, surroundings
+
+from dokhae.errors import DataError
+
+
+def rows(side, *scores):
+    return [
+        {"side": side, "seed": seed, "exact_match": score, "f1": score + 10, "seconds": 60.0}
+        for seed, score in enumerate(scores)
+    ]
+
+
+def test_means_are_compared_with_two_standard_errors_of_their_difference():
+    near = {"plain": rows("plain", 20.0, 22.0, 24.0), "dokhae": rows("dokhae", 22.0, 24.0, 26.0)}
+    assert verdict("f1", near) == "f1: dokhae - plain = +2.00, two standard errors 3.27: within seed noise"
+    far = near | {"dokhae": rows("dokhae", 12.0, 14.0, 16.0)}
+    assert verdict("f1", far) == "f1: dokhae - plain = -8.00, two standard errors 3.27: OUTSIDE seed noise"
+
+
+def test_the_table_has_every_seed_the_spread_and_the_verdict():
+    found = table([*rows("plain", 20.0, 22.0, 24.0), *rows("dokhae", 22.0, 24.0, 26.0)])
+    assert "| plain | 1 | 22.00 | 32.00 | 60 |" in found
+    assert f"| plain | 3 seeds | {spread([20.0, 22.0, 24.0])} |" in found
+    assert spread([20.0, 22.0, 24.0]) == "22.00 ± 2.00 (20.00 to 24.00)"
+    assert found.count("within seed noise") == 2
+    assert "seed noise" not in table(rows("plain", 20.0))
+
+
+def test_what_is_done_is_not_trained_again(tmp_path, capsys):
+    arguments = Arguments(seeds=(0, 1), results=tmp_path / "parity.json")
+    done = [
+        row | {"settings": json.loads(json.dumps(arguments.described()))}
+        for row in (*rows("plain", 20.0, 22.0), *rows("dokhae", 22.0, 24.0))
+    ]
+    arguments.results.write_text(json.dumps(done))
+    run(arguments)
+    assert "| dokhae | 1 | 24.00 | 34.00 | 60 |" in capsys.readouterr().out
+    assert json.loads(arguments.results.read_text()) == done
+
+
+def test_a_folder_without_the_shared_data_is_one_clear_error(tmp_path):
+    with pytest.raises(DataError, match=r"dev\.json: no such file; set DOKHAE_SHARED_DATA"):
+        shared_file("squad-1.1/dev.json", tmp_path)
+
+
+def test_the_surroundings_name_versions_and_no_host(monkeypatch):
+    monkeypatch.setenv("MALLOC_TOP_PAD_", "64")
+    found = surroundings()
+    assert found["variables"]["MALLOC_TOP_PAD_"] == "64" and found["versions"]["tokenizers"]
+    assert set(found) == {"processor", "cores", "memory_gib", "system", "python", "versions", "variables", "commit"}
