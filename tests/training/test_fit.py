@@ -36,7 +36,7 @@ KINDS = ("bert", "electra", "roberta", "albert", "distilbert")
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_family_learns_a_handful_up_to_its_ceiling_and_answers_the_same_after_loading(kind, tmp_path):
     data = write_squad(tmp_path / "few.json", FEW)
-    model = make_model(kind, tmp_path / "encoder", hidden=64, layers=2, spread=None)
+    model = make_model(kind, tmp_path / "encoder", hidden=64, layers=2, spread=0.06)
     settings = config(model, data, tmp_path / "run", epochs=90, learning_rate=3e-3, batch_size=6)
     report = dokhae.train(settings, show=False)
 

@@ -6,11 +6,17 @@ from pathlib import Path
 
 from dokhae.errors import DataError
 
-FILES = {"train": "train.json", "dev": "dev.json", "vocabulary": "vocab.txt"}
+FILES = {
+    "train": "train.json",
+    "dev": "dev.json",
+    "test": "test.json",
+    "handwritten": "handwritten.json",
+    "encoder": "encoder",
+}
 
 
 def sample_path(part: str) -> Path:
-    """The sample's "train" or "dev" split (SQuAD 2.0 form), or its WordPiece "vocabulary"."""
+    """A part of the sample: "train", "dev", "test", "handwritten" (SQuAD 2.0 form), or the folder of its "encoder"."""
     from importlib.resources import files
 
     if part not in FILES:

@@ -1,0 +1,160 @@
+"""Makes the packaged encoder: an untrained BERT learns to find things in invented passages.
+
+    python tools/make_encoder.py --work FOLDER [--passages 150000] [--threads 2]
+
+The text is the generator's (tools/sample), with names that no split of the sample uses. Each passage comes with a
+statement that has a gap, [MASK], with a question, and with a gap or question that it does not fill or answer; the model
+points at the span, as in reading comprehension. Training is dokhae's own, so it can be interrupted and started again
+with the same command. The span head is thrown away; the encoder is written to src/dokhae/data/sample/encoder in half
+precision, with the log of its training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shutil
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from sample.names import Draw
+from sample.passages import Difficulty, answerable, gap, in_squad_form, passages, question, unanswerable
+from sample.vocabulary import vocabulary
+
+from dokhae.files import write_json, write_text
+from dokhae.model.saving import save_model
+from dokhae.model.scratch import new_encoder
+from dokhae.training.config import OptimizerConfig
+
+ENCODER = Path(__file__).resolve().parent.parent / "src" / "dokhae" / "data" / "sample" / "encoder"
+SEED = 20261121
+HARD = Difficulty(shared=1.0, misleading=0.75, spared=False)
+SIZES = {"layers": 4, "hidden_size": 128, "heads": 4, "max_length": 256}
+
+
+def write_examples(path: Path, seed: int, count: int) -> None:
+    """Passages with gaps and questions, as a SQuAD file."""
+    draw = Draw(seed)
+    articles = []
+    for number, passage in enumerate(islice(passages(draw, "encoder", HARD), count)):
+        missing = draw.choose((gap, question))
+        asked = [
+            *answerable(draw, passage, 1, gap),
+            *answerable(draw, passage, 1, question),
+            unanswerable(draw, passage, "encoder", HARD, missing),
+        ]
+        articles.append(in_squad_form(passage, asked, str(number)))
+    write_json(path, {"version": "dokhae-encoder-1", "data": articles})
+
+
+def train(work: Path, count: int) -> None:
+    """From nothing to a run folder; goes on where it was interrupted."""
+    import dokhae
+
+    run = work / "run"
+    if (run / "config.yaml").exists():
+        dokhae.resume(run)
+        return
+    write_examples(work / "train.json", SEED, count)
+    write_examples(work / "dev.json", SEED + 1, 300)
+    write_text(work / "vocab.txt", "\n".join(vocabulary()) + "\n")
+    new_encoder(work / "untrained", work / "vocab.txt", **SIZES)
+    prepare(work / "untrained")
+    dokhae.train(
+        dokhae.TrainConfig(
+            benchmark="squad-2.0",
+            model=str(work / "untrained"),
+            train=work / "train.json",
+            dev=work / "dev.json",
+            out=run,
+            epochs=1,
+            batch_size=16,
+            learning_rate=1e-3,
+            max_length=SIZES["max_length"],
+            step=64,
+            seed=SEED,
+            device="cpu",
+            null_threshold=0.0,
+            checkpoint_every=1000,
+            optimizer=OptimizerConfig(warmup=0.02),
+        )
+    )
+
+
+def prepare(folder: Path) -> None:
+    """Make an untrained encoder quick to learn: no dropout (no example is seen twice), and attention near the identity.
+
+    Queries and keys of a head begin so that a token attends to its like, and values and outputs near
+    its negative; positions begin as sinusoids. The names of a question are found in a passage several times sooner.
+    Source: Trockman & Kolter 2023, Mimetic Initialization of Self-Attention Layers.
+    """
+    import torch
+    from transformers import AutoTokenizer, BertForQuestionAnswering
+
+    torch.manual_seed(SEED)
+    model = BertForQuestionAnswering.from_pretrained(
+        folder, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, dtype=torch.float32
+    )
+    width, heads = model.config.hidden_size, model.config.num_attention_heads
+    size = width // heads
+    with torch.no_grad():
+        for layer in model.bert.encoder.layer:
+            attention, output = layer.attention.self, layer.attention.output.dense
+            for rows in torch.arange(width).split(size):
+                attention.query.weight[rows], attention.key.weight[rows] = factors(noise(width, 0.7, 0.7), size)
+            attention.value.weight[:], outputs = factors(noise(width, 0.4, -0.4), width)
+            output.weight[:] = outputs.T
+        angles = torch.arange(model.config.max_position_embeddings)[:, None] * 10_000.0 ** -(
+            torch.arange(0, width, 2) / width
+        )
+        waves = torch.stack((angles.sin(), angles.cos()), dim=2).flatten(1)
+        model.bert.embeddings.position_embeddings.weight[:] = model.config.initializer_range * waves
+    save_model(folder, model, AutoTokenizer.from_pretrained(folder))
+
+
+def noise(width: int, spread: float, diagonal: float) -> Any:  # noqa: ANN401 - a tensor
+    """A random matrix with something on its diagonal, (width, width)."""
+    import torch
+
+    return spread * torch.randn(width, width) / width**0.5 + diagonal * torch.eye(width)
+
+
+def factors(matrix: Any, rank: int) -> tuple[Any, Any]:  # noqa: ANN401
+    """Two matrices, (rank, width), whose product, the first transposed times the second, is nearest to a square one."""
+    import torch
+
+    left, values, right = torch.linalg.svd(matrix)
+    root = values[:rank].sqrt()
+    return (left[:, :rank] * root).T, (right[:rank].T * root).T
+
+
+def pack(work: Path, folder: Path) -> None:
+    """The encoder without its head, in half precision, with its tokenizer and the log of its training."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    model = AutoModel.from_pretrained(work / "run" / "model", dtype=torch.float16, add_pooling_layer=False)
+    model.config.hidden_dropout_prob = 0.1
+    save_model(folder, model, AutoTokenizer.from_pretrained(work / "run" / "model"))
+    shutil.copy(work / "run" / "metrics.csv", folder / "training.csv")
+
+
+def main() -> None:
+    """Read the command line; train, then pack."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--work", type=Path, required=True, help="folder for the text and the run")
+    parser.add_argument("--out", type=Path, default=ENCODER, help="folder to write to (default: the packaged encoder)")
+    parser.add_argument("--passages", type=int, default=150_000)
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    import torch
+
+    torch.set_num_threads(args.threads)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    train(args.work, args.passages)
+    pack(args.work, args.out)
+
+
+if __name__ == "__main__":
+    main()

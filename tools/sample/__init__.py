@@ -1,0 +1,1 @@
+"""Invented passages with questions: templates (ko.yaml, en.yaml), names, and how they are put together."""
