@@ -34,7 +34,7 @@ def test_the_demo_trains_scores_beside_baselines_and_answers_in_both_languages(s
     assert "fitted for F1 on dev.json" in said
     rows = read_json(out / "demo.json")
     for part in demo.PARTS:
-        for scores in row(rows, part, 'always "no answer"').values():
+        for scores in row(rows, part, "never answers").values():
             assert scores == {"exact_match": 0.0, "f1": 0.0, "no_answer": 100.0}
         for scores in row(rows, part, "ceiling").values():
             assert 95 <= scores["exact_match"] <= 100

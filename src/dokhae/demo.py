@@ -106,7 +106,7 @@ def run(out: Path, overwrite: bool = False) -> Report:
     for part in PARTS:
         examples = read_examples(sample_path(part))
         predicted = {name: predict(reader, examples, f"{name} on {part}") for name, reader in readers.items()}
-        answers = {'always "no answer"': [""] * len(examples)}
+        answers = {"never answers": [""] * len(examples)}
         answers |= {name: [one.text for one in predictions] for name, predictions in predicted.items()}
         rows += [Row(part, name, scores(examples, texts)) for name, texts in answers.items()]
         rows.append(Row(part, "ceiling", ceilings(examples, readers["fine-tuned"])))

@@ -92,7 +92,12 @@ def test_only_visible_tokens_of_the_context_are_legal(kind):
 
 @kinds
 @pytest.mark.parametrize(
-    "config", [WindowConfig(), WindowConfig(max_length=72, overlap=9), WindowConfig(max_length=64, step=5)]
+    "config",
+    [
+        WindowConfig(),
+        WindowConfig(max_length=72, overlap=9, max_question_length=40),
+        WindowConfig(max_length=64, step=5, max_question_length=40),
+    ],
 )
 def test_labels_are_the_answer_or_the_cls(kind, config):
     examples = [one for one in read_examples(sample_path("dev"))[:30]]
