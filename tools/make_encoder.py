@@ -85,8 +85,8 @@ def train(work: Path, count: int) -> None:
 def prepare(folder: Path) -> None:
     """Make an untrained encoder quick to learn: no dropout (no example is seen twice), and attention near the identity.
 
-    Queries and keys of a head begin so that a token attends to its like, and values and outputs near
-    its negative; positions begin as sinusoids. The names of a question are found in a passage several times sooner.
+    Queries and keys of a head begin so that a token attends to its like, values and outputs near the negative of the
+    identity, positions as sinusoids: so the names of a question are sooner found in a passage.
     Source: Trockman & Kolter 2023, Mimetic Initialization of Self-Attention Layers.
     """
     import torch
