@@ -94,8 +94,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b"0\r\n\r\n")
 
     def send(self, content: bytes, chunked: bool) -> None:
+        self.server.sent += len(content)  # before the last byte lets the client go on and look
         self.wfile.write(b"%x\r\n%b\r\n" % (len(content), content) if chunked else content)
-        self.server.sent += len(content)
 
     def log_message(self, *_: object) -> None:
         pass

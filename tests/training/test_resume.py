@@ -167,10 +167,12 @@ def test_stopping_twice_within_an_accumulation_ends_with_the_same_weights(tmp_pa
     for stop in (1, 3):
         with monkeypatch.context() as patch:
             ask_to_stop_at(stop, patch)
+            handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
             with pytest.raises(DokhaeError, match="stopped after step"):
                 dokhae.train(config(model, data, out, **settings), show=False) if stop == 1 else dokhae.resume(
                     out, show=False
                 )
+            assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
     dokhae.resume(out, show=False)
     assert equal(weights(out), weights(tmp_path / "whole"))
 

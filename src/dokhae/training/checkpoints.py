@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -64,7 +66,6 @@ class Checkpoints(pl.Callback):
         self.asked = False
         self._stepped = 0
         self._saved = -1
-        self._previous: dict[int, Any] = {}
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run has to know."""
@@ -75,11 +76,21 @@ class Checkpoints(pl.Callback):
         names = {path.name for path in self.folder.iterdir()}  # in this folder and nowhere else
         self.best = [(score, name) for score, name in state_dict["best"] if name in names]
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take the signals; only the main thread may, so a training in another thread has none of this."""
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._ask)
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take the signals for the block; only the main thread may, so a training in another thread has none of this.
+
+        Not by Lightning's hooks: none of them comes last both after a training that ended and after one that failed.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """A resumed run is between two steps; and one that had stopped early does not start again."""
@@ -137,12 +148,6 @@ class Checkpoints(pl.Callback):
         self.best = ranked[: self.keep.best]
         for _, dropped in ranked[self.keep.best :]:
             (self.folder / dropped).unlink(missing_ok=True)
-
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Give the signals back."""
-        while self._previous:
-            number, handler = self._previous.popitem()
-            signal.signal(number, handler)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self.asked:

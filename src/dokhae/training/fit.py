@@ -88,12 +88,13 @@ def _train(
         left_over.unlink(missing_ok=True)
     with quiet():
         trainer = make_trainer(module, checkpoints, device, show)
-        trainer.fit(
-            module,
-            datamodule=data,
-            ckpt_path=checkpoints.folder / LAST if resume else None,
-            weights_only=True,
-        )
+        with checkpoints.listening():
+            trainer.fit(
+                module,
+                datamodule=data,
+                ckpt_path=checkpoints.folder / LAST if resume else None,
+                weights_only=True,
+            )
         if data.dev is not None and not trainer.should_stop and module.validated_at != trainer.global_step:
             trainer.validate(module, datamodule=data, verbose=False)  # stopped in the middle of an epoch
             checkpoints.keep_if_best(trainer)
