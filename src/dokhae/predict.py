@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dokhae.decoding import DecodingConfig, FoundSpans, WindowSpans, best_spans, choose, concatenate, merge_all
+from dokhae.decoding import DecodingConfig, FoundSpans, WindowSpans, best_spans, choose, concatenate, merge
 from dokhae.encoding import Batch, Features, Layout, assemble, sequence_lengths
 from dokhae.errors import ModelError
 from dokhae.types import Example, Prediction
@@ -92,7 +92,5 @@ def finish(
         start_logit=spans.start_logit[window, place],
         end_logit=spans.end_logit[window, place],
     )
-    predictions = merge_all(
-        examples, found, null_scores.tolist(), decoding.n_best, with_null=null_threshold is not None
-    )
+    predictions = merge(examples, found, null_scores.tolist(), decoding.n_best, with_null=null_threshold is not None)
     return [choose(prediction, null_threshold) for prediction in predictions]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -27,21 +27,6 @@ class FoundSpans:
 
 
 def merge(
-    example: Example, spans: Iterable[tuple[int, int, float, float]], null_score: float, n_best: int, with_null: bool
-) -> Prediction:
-    """One example's prediction; spans: (first character, character after the last, start logit, end logit)."""
-    starts, ends, start_logits, end_logits = list(zip(*spans, strict=True)) or [()] * 4
-    found = FoundSpans(
-        example=np.zeros(len(starts), dtype=np.int64),
-        start=np.array(starts, dtype=np.int64),
-        end=np.array(ends, dtype=np.int64),
-        start_logit=np.array(start_logits, dtype=np.float64),
-        end_logit=np.array(end_logits, dtype=np.float64),
-    )
-    return merge_all([example], found, [null_score], n_best, with_null)[0]
-
-
-def merge_all(
     examples: Sequence[Example], spans: FoundSpans, null_scores: Sequence[float], n_best: int, with_null: bool
 ) -> list[Prediction]:
     """The predictions of some examples from the spans of all their windows.
