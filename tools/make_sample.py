@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from sample.names import Draw
-from sample.passages import LANGUAGES, Difficulty, answerable, in_squad_form, passages, unanswerable
+from sample.passages import EASY, LANGUAGES, answerable, in_squad_form, passages, question, unanswerable
 
 SAMPLE = Path(__file__).resolve().parent.parent / "src" / "dokhae" / "data" / "sample"
 SEED = 20240517
 PASSAGES = {"train": 1500, "dev": 60, "test": 160}  # Korean and English in turn
-EASY = Difficulty(shared=0.1, misleading=0.1, spared=True)
 ANSWERABLE, UNANSWERABLE = 2, 1  # questions a passage
 
 
@@ -27,7 +26,7 @@ def make_split(draw: Draw, split: str, count: int) -> list[dict[str, Any]]:
     articles = []
     for number, passage in enumerate(islice(passages(draw, split, EASY), count)):
         questions = [
-            *answerable(draw, passage, ANSWERABLE),
+            *answerable(draw, passage, [question] * ANSWERABLE),
             *(unanswerable(draw, passage, split, EASY) for _ in range(UNANSWERABLE)),
         ]
         language = LANGUAGES[number % len(LANGUAGES)]

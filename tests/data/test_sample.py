@@ -5,7 +5,7 @@ from itertools import islice
 import make_sample
 import pytest
 from sample.names import FORMS, SPLITS, Draw, with_particle
-from sample.passages import LANGUAGES, SLOT, kinds, passages, render, slots
+from sample.passages import EASY, HARD, LANGUAGES, SLOT, kinds, passages, render, slots
 from sample.vocabulary import vocabulary
 
 from dokhae.data import check_answers, read_examples, sample_path
@@ -56,13 +56,19 @@ def test_no_passage_is_about_a_thing_of_the_train_split(split):
     assert not titles & {example.title for example in read_examples(sample_path(split))}
 
 
-def test_the_type_of_an_answer_alone_often_does_not_find_it():
-    rivals = [
-        any(passage.kind.values[other[1]] == passage.kind.values[fact[1]] for other in passage.stated if other != fact)
-        for passage in islice(passages(Draw(3), "test", make_sample.EASY), 200)
-        for fact in passage.stated
+def has_rival(passage, fact):
+    types = passage.kind.values
+    return any(types[other[1]] == types[fact[1]] for other in passage.stated if other != fact)
+
+
+@pytest.mark.parametrize("difficulty", [EASY, HARD])
+def test_every_passage_has_two_values_of_one_type(difficulty):
+    every = [
+        [has_rival(passage, fact) for fact in passage.stated]
+        for passage in islice(passages(Draw(3), "test", difficulty), 400)
     ]
-    assert sum(rivals) > 0.3 * len(rivals)
+    assert all(any(rivals) for rivals in every)
+    assert sum(map(sum, every)) > 0.45 * sum(map(len, every))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

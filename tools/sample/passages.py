@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,9 @@ THREE, MIXED = 0.15, 0.15
 TOGETHER, AGAIN, ASIDE = 0.35, 0.6, 0.25
 STRANGER = 0.2
 TOLD = (1, 3)  # attributes that a passage states of a thing
+
+YEARS = range(1612, 2030)
+AGE = 40  # the years of a passage lie less than that apart
 
 Fact = tuple[int, str]  # (thing, attribute)
 Values = dict[str, str]  # attribute -> value, with the thing's own "name"
@@ -40,6 +44,10 @@ class Kind:
     together: tuple[str, ...]
     asides: tuple[str, ...]
     words: dict[str, list[str]]
+
+    def contested(self) -> set[str]:
+        """The makers of more than one attribute's values."""
+        return {maker for maker, count in Counter(self.values.values()).items() if count > 1}
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,10 @@ class Difficulty:
     shared: float  # share of the passages that say the same of two things, such as the captains of both ships
     misleading: float  # share of the questions without an answer that ask what is said of another thing
     spared: bool  # whether the others ask what is said of nothing; if not, they ask anything that is not said
+
+
+EASY = Difficulty(shared=0.1, misleading=0.1, spared=True)  # the sample
+HARD = Difficulty(shared=1.0, misleading=0.75, spared=False)
 
 
 @dataclass(frozen=True)
@@ -113,13 +125,13 @@ def render(template: str, values: Values) -> tuple[str, dict[str, int]]:
 
 
 def make_value(draw: Draw, kind: Kind, maker: str, split: str, about: int) -> str:
-    """A value; years lie within forty years after `about`, so that those of a passage resemble one another."""
+    """A value; years lie less than forty after `about`, so that those of a passage resemble one another."""
     korean = kind.language == "ko"
     what, _, rest = maker.partition(" ")
     if what in FORMS[kind.language]:
         return draw.name(kind.language, what, split)
     if what == "year":
-        return f"{about + draw.whole(0, 39)}{'년' if korean else ''}"
+        return f"{about + draw.whole(0, AGE - 1)}{'년' if korean else ''}"
     if what == "date":
         month, day = draw.whole(1, 12), draw.whole(1, 28)
         return f"{month}월 {day}일" if korean else f"{day} {PARTS['month'][month - 1]}"
@@ -132,7 +144,7 @@ def make_value(draw: Draw, kind: Kind, maker: str, split: str, about: int) -> st
 
 def make_things(draw: Draw, kind: Kind, count: int, split: str) -> tuple[Values, ...]:
     """Things of a kind with all their values, none a part of another."""
-    about = draw.whole(1612, 1990)
+    about = draw.whole(YEARS.start, YEARS.stop - AGE)
     taken: list[str] = []
 
     def fresh(maker: str) -> str:
@@ -157,13 +169,14 @@ def named(kind: Kind, name: str) -> Values:
 def sentences(draw: Draw, kind: Kind, count: int, rivals: set[str], shared: bool) -> list[str]:
     """Templates that state about `count` attributes of one thing, each once.
 
-    They begin with one that the rivals state too; or, not `shared`, with one whose values are of the same type.
+    They begin with one that the rivals state too; or, not `shared`, with one whose values are of the same type. So each
+    passage has two values of one type.
     """
     left = draw.some(list(kind.values), len(kind.values))
-    types = {kind.values[attribute] for attribute in rivals}
     if shared:
         left.sort(key=lambda attribute: attribute not in rivals)
     else:
+        types = {kind.values[attribute] for attribute in rivals} or kind.contested()
         left = [attribute for attribute in left if attribute not in rivals]
         left.sort(key=lambda attribute: kind.values[attribute] not in types)
     found: list[str] = []
@@ -220,10 +233,13 @@ def gap(draw: Draw, kind: Kind, attribute: str, thing: Values) -> str:
 Wording = Callable[[Draw, Kind, str, Values], str]
 
 
-def answerable(draw: Draw, passage: Passage, count: int, wording: Wording = question) -> list[Question]:
-    """Questions for different facts that the passage states."""
-    facts = draw.some(sorted(passage.stated), count)
-    return [Question(wording(draw, passage.kind, name, passage.things[thing]), (thing, name)) for thing, name in facts]
+def answerable(draw: Draw, passage: Passage, wordings: Sequence[Wording]) -> list[Question]:
+    """Questions for different facts that the passage states, one of each wording."""
+    facts = draw.some(sorted(passage.stated), len(wordings))
+    return [
+        Question(wording(draw, passage.kind, name, passage.things[thing]), (thing, name))
+        for wording, (thing, name) in zip(wordings, facts, strict=False)
+    ]
 
 
 def unanswerable(

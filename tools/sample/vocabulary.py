@@ -1,7 +1,7 @@
 """The WordPiece vocabulary of the demo's encoder, read off the templates and names: no text is counted.
 
 Korean words are cut before their particle, and every syllable and letter is there alone, so a span can begin and end
-wherever an answer does.
+wherever an answer does. A year is one piece.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from sample.names import FORMS, PART, PARTICLES, PARTS, syllables
-from sample.passages import LANGUAGES, SLOT, kinds
+from sample.passages import LANGUAGES, SLOT, YEARS, kinds
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORD = re.compile(r"[가-힣]+|[A-Za-z]+")
@@ -22,6 +22,7 @@ def vocabulary() -> list[str]:
     """The entries, in the order of their numbers."""
     letters = sorted({chr(code) for code in range(0x21, 0x7F)} | set(syllables()) | set("『』「」《》〈〉‘’“”·–—…°"))
     pieces = {piece for template in texts() for piece in pieces_of(template)}
+    pieces |= {str(year) for year in YEARS}
     pieces |= {f"{CONTINUATION}{form}" for forms in PARTICLES.values() for form in forms}
     pieces |= {f"{onset}{vowel}" for onset in PARTS["onset"] for vowel in PARTS["vowel"]}
     pieces |= {f"{CONTINUATION}{coda}" for coda in PARTS["coda"]}
