@@ -47,6 +47,16 @@ def test_what_was_done_before_does_not_count(capsys, wait):
     assert capsys.readouterr().err == "train: 60/100  1:20 left\n"
 
 
+def test_news_have_a_line_at_once(capsys, wait):
+    with track("train", 100) as update:
+        update(0)
+        wait(2)
+        update(50, "dev EM 80.00", news=True)
+        wait(1)
+        update(60, "dev EM 80.00")
+    assert capsys.readouterr().err == "train: 50/100  0:02 left  dev EM 80.00\n"
+
+
 def test_bytes_are_shown_in_megabytes(capsys, wait):
     with track("train.json", 30_288_272, unit=progress.BYTES) as update:
         update(10_000_000)

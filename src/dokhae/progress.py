@@ -10,14 +10,14 @@ from contextlib import contextmanager
 SECONDS_BETWEEN_LINES = 15.0
 BYTES = " bytes"  # the unit that is shown in megabytes
 
-Update = Callable[..., None]  # update(done, note="")
+Update = Callable[..., None]  # update(done, note="", news=False); news: a note that is not to be missed
 
 
 @contextmanager
 def track(label: str, total: int, show: bool = True, unit: str = "") -> Iterator[Update]:
-    """A function update(done, note) for the block; it draws how much of `total` is done and the time left."""
+    """A function update(done, note, news) for the block; it draws how much of `total` is done and the time left."""
     if not show or total < 1:
-        yield lambda done, note="": None
+        yield lambda done, note="", news=False: None
     elif sys.stderr.isatty():
         with _bar(label, total, unit) as update:
             yield update
@@ -39,18 +39,22 @@ def _bar(label: str, total: int, unit: str) -> Iterator[Update]:
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(label, total=total, note="", amount=_amount(0, total, unit))
-        yield lambda done, note="": progress.update(task, completed=done, note=note, amount=_amount(done, total, unit))
+
+        def update(done: int, note: str = "", news: bool = False) -> None:
+            progress.update(task, completed=done, note=note, amount=_amount(done, total, unit))
+
+        yield update
 
 
 def _lines(label: str, total: int, unit: str) -> Update:
     begun = last = time.monotonic()
     first: tuple[float, int] | None = None
 
-    def update(done: int, note: str = "") -> None:
+    def update(done: int, note: str = "", news: bool = False) -> None:
         nonlocal last, first
         now = time.monotonic()
         since, before = first = first or (now, done)  # what came before it, in a resumed run, took no time here
-        if now - last >= SECONDS_BETWEEN_LINES or (done >= total and last > begun):
+        if news or now - last >= SECONDS_BETWEEN_LINES or (done >= total and last > begun):
             last = now
             clocked = clock(now - begun) if done >= total else ""
             if before < done < total:

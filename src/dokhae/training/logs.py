@@ -11,7 +11,7 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-from dokhae.progress import track
+from dokhae.progress import Update, track
 
 
 def loggers(run: Path) -> list[Any]:
@@ -34,8 +34,8 @@ class Progress(pl.Callback):
     def __init__(self, steps: int, show: bool) -> None:
         self.steps, self.show = steps, show
         self._stack = ExitStack()
-        self._update: Any = None
-        self._note = ""
+        self._update: Update = lambda done, note="", news=False: None  # a resumed run may have no step left
+        self._loss = self._scores = ""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Open the bar."""
@@ -43,14 +43,16 @@ class Progress(pl.Callback):
         self._update(trainer.global_step)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, *_: object) -> None:  # noqa: ANN401
-        """Loss of the batch beside the last scores."""
-        self._update(trainer.global_step, f"loss {float(outputs['loss']):.3f}{self._note}")
+        """Loss of the batch beside the last scores, unless others come next."""
+        self._loss = f"loss {float(outputs['loss']):.3f}"
+        self._update(trainer.global_step, self._loss + ("" if trainer.is_last_batch else self._scores))
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Remember the scores of the epoch."""
-        scores = trainer.callback_metrics
-        if "dev_em" in scores:
-            self._note = f"  dev EM {float(scores['dev_em']):.2f} F1 {float(scores['dev_f1']):.2f}"
+        """The scores of the epoch."""
+        metrics = trainer.callback_metrics
+        if "dev_em" in metrics:
+            self._scores = f"  dev EM {float(metrics['dev_em']):.2f} F1 {float(metrics['dev_f1']):.2f}"
+            self._update(trainer.global_step, self._loss + self._scores, news=True)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Close the bar."""
