@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from speed.shared import shared_file
 
-SHARED_DATA = Path(os.environ.get("DOKHAE_SHARED_DATA") or Path(__file__).parents[2] / "shared" / "data")
+from dokhae.errors import DataError
 
 
 @pytest.fixture(scope="session")
@@ -19,13 +20,12 @@ def shared() -> Callable[[str], Path]:
 
 
 def find_shared(path: str) -> Path:
-    found = SHARED_DATA / path
-    if found.exists():
-        return found
-    reason = f"{found} is missing; set DOKHAE_SHARED_DATA to the folder of the shared data"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    try:
+        return shared_file(path)
+    except DataError as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(error))
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

@@ -78,11 +78,13 @@ def train(work: Path, stages: Sequence[Stage]) -> Path:
     """From nothing to the folder of a model; goes on where it was interrupted."""
     import dokhae
 
-    model = work / "untrained"
+    model, draft = work / "untrained", work / "unprepared"
     if not model.exists():
+        shutil.rmtree(draft, ignore_errors=True)
         write_text(work / "vocab.txt", "\n".join(vocabulary()) + "\n")
-        new_encoder(model, work / "vocab.txt", **SIZES)
-        prepare(model)
+        new_encoder(draft, work / "vocab.txt", **SIZES)
+        prepare(draft)
+        draft.rename(model)
     for number, stage in enumerate(stages):
         run = work / stage.name / "run"
         if (run / "config.yaml").exists():
