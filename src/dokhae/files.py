@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import stat
 import uuid
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from dokhae.errors import DataError, SettingsError
+
+TEMPORARY = ".tmp"  # ends the names of files that are not whole yet
 
 
 def read_text(path: Path) -> str:
@@ -83,7 +86,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     make_folder(path.parent)
     if path.is_dir():
         raise DataError(f"{path}: is a directory; name a file to write")
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{TEMPORARY}")
     try:
         temporary.touch(exist_ok=False)  # with the mode that new files have here
         yield temporary
@@ -108,8 +111,19 @@ def make_folder(path: Path) -> Path:
 
 def refuse_full_folder(path: Path, otherwise: str = "") -> None:
     """SettingsError where something is already in the folder that is to be made; `otherwise` adds to the advice."""
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if path.exists() and (not path.is_dir() or any(not _left_over(each.name) for each in path.iterdir())):
         raise SettingsError(f"{path}: is not an empty folder; name another --out{otherwise}")
+
+
+def _left_over(name: str) -> bool:
+    return name.startswith(".") and name.endswith(TEMPORARY)  # of a process that was killed while it wrote
+
+
+def clear_left_over(folder: Path) -> None:
+    """Remove from a folder what a killed process had not written to the end."""
+    for path in folder.iterdir():
+        if _left_over(path.name):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

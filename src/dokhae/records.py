@@ -93,6 +93,7 @@ def _plain(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401
         return Path(value)
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
-    if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+    kind = typing.get_origin(hint) or hint  # of dict[str, Any]: dict
+    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
-    raise SettingsError(f"{where}: is {value!r}, where {hint.__name__} is wanted")
+    raise SettingsError(f"{where}: is {value!r}, where {kind.__name__} is wanted")

@@ -10,7 +10,7 @@ def example(*answers, example_id="q1"):
     return Example(example_id, "Who?", "Ann met Bob, and Bob left.", answers)
 
 
-ADVICE = "; `dokhae data audit FILE --repair OUT` mends what is certain, or train with --misplaced_answers skip"
+ADVICE = "; `dokhae data audit FILE --repair OUT` mends what is certain, or train with --misplaced_answers repair"
 FAULTS = [
     (Answer("Bob", 9), "the answer 'Bob' is not at offset 9, where 'ob,' stands; it is at offset 8" + ADVICE),
     (Answer("Bob", 15), "the answer 'Bob' is not at offset 15, where 'd B' stands; it is at offset 17" + ADVICE),

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from pyarrow import parquet
 
 from data.building import ANN, CONTEXT, SEOUL, faulty_files, question, squad, write
-from dokhae.data import check_answers, read_examples, read_korquad2, repair_file
+from dokhae.data import check_answers, read_examples, read_korquad2, repair_file, repair_misplaced
 from dokhae.errors import DataError, SettingsError
-from dokhae.types import Answer
+from dokhae.types import Answer, Example
 
 MISPLACED, NOWHERE, EMPTY = (
     {"text": "Ann", "answer_start": 3},
@@ -335,3 +335,31 @@ def test_training_takes_every_mended_copy_and_a_second_repair_changes_nothing(tm
     assert len(examples) == repair.kept == len({example.id for example in examples})
     assert repair_file(out, again).counts == {}
     assert json.loads(again.read_text("utf-8")) == json.loads(out.read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "after"),
+    [
+        ("Ann", 3, Answer("Ann", 5)),  # passes over the white space at the start
+        (" Ann ", 3, Answer("Ann", 5)),
+        ("Ann lives", 5, Answer("Ann lives", 5)),
+        ("Seoul", 13, Answer("Seoul", 18)),  # counts runs of white space as one
+    ],
+)
+def test_answers_that_are_off_by_spaces_are_moved_and_counted(text, start, after):
+    example = Example("q1", "?", "  \n  Ann lives in Seoul.", (Answer(text, start),))
+    examples, moved, left_out = repair_misplaced([example])
+    assert (examples[0].answers, moved, left_out) == ((after,), int(start != after.start), 0)
+    check_answers(examples, "mended")
+
+
+def test_an_example_with_an_answer_that_is_nowhere_is_left_out_and_counted():
+    rows = [
+        Example("q1", "?", "Ann lives in Seoul.", (Answer("Ann", 1),)),
+        Example("q2", "?", "Ann lives in Seoul.", (Answer("Ann", 0), Answer("Bob", 0))),
+        Example("q3", "?", "Ann lives in Seoul.", (Answer("", 0),)),
+        Example("q4", "?", "Ann lives in Seoul."),
+    ]
+    examples, moved, left_out = repair_misplaced(rows)
+    assert [(example.id, example.answers) for example in examples] == [("q1", (Answer("Ann", 0),)), ("q4", ())]
+    assert (moved, left_out) == (1, 2)

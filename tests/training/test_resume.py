@@ -208,13 +208,100 @@ def test_a_run_whose_data_has_changed_is_not_resumed(tmp_path):
         dokhae.resume(out, show=False)
 
 
-@pytest.mark.parametrize(
-    ("files", "message"), [((), "is not a run folder"), (("config.yaml",), "there is no checkpoint yet")]
-)
-def test_what_cannot_be_resumed_says_so(files, message, tmp_path):
+def test_a_folder_without_a_run_says_so(tmp_path):
+    with pytest.raises(SettingsError, match="is not a run folder"):
+        dokhae.resume(tmp_path, show=False)
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_starts_over(tmp_path, caplog):
     from dokhae.training import runs
 
-    if files:
-        runs.create(config(tmp_path / "m", tmp_path / "d.json", tmp_path / "run"))
+    data = write_squad(tmp_path / "few.json", FEW)
+    model = make_model("bert", tmp_path / "encoder")
+    dokhae.train(config(model, data, tmp_path / "whole", epochs=1), show=False)
+    runs.create(config(model, data, tmp_path / "run", epochs=1))
+    dokhae.resume(tmp_path / "run", show=False)
+    assert "was stopped before its first checkpoint; it starts over" in caplog.text
+    assert equal(weights(tmp_path / "run"), weights(tmp_path / "whole"))
+
+
+@pytest.fixture
+def stopped(tmp_path, monkeypatch):
+    """A run that was stopped after its second step."""
+    data = write_squad(tmp_path / "few.json", FEW)
+    settings = config(make_model("bert", tmp_path / "encoder"), data, tmp_path / "run", epochs=2)
+    with monkeypatch.context() as patch:
+        ask_to_stop_at(1, patch)
+        with pytest.raises(DokhaeError, match="stopped after step 1"):
+            dokhae.train(settings, show=False)
+    return settings.out
+
+
+def contents(run):
+    return {path: path.read_bytes() for path in sorted(run.rglob("*")) if path.is_file()}
+
+
+def another_encoder(run):
+    make_model("bert", run.parent / "encoder", seed=1)
+
+
+def another_tokenizer(run):
+    path = run.parent / "encoder" / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"do_lower_case": True}))
+
+
+def another_version(run):
+    path = run / "checkpoints" / "last.ckpt"
+    content = torch.load(path, weights_only=True)
+    content["dokhae"]["version"] = "0.0.7"
+    torch.save(content, path)
+
+
+def no_version(run):
+    path = run / "checkpoints" / "last.ckpt"
+    content = torch.load(path, weights_only=True)
+    del content["dokhae"]
+    torch.save(content, path)
+
+
+def cut_off(run):
+    path = run / "checkpoints" / "last.ckpt"
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def no_manifest(run):
+    (run / "run.json").unlink()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (another_encoder, r"run: began with another encoder: .*encoder has other weights now"),
+        (another_tokenizer, r"run: began with another encoder: .*encoder has other tokenizer files now"),
+        (another_version, r"last\.ckpt: was written by dokhae 0\.0\.7, and this is \d"),
+        (no_version, r"last\.ckpt: is not a checkpoint of this version of dokhae"),
+        (cut_off, r"last\.ckpt: is damaged"),
+        (no_manifest, r"run: has a checkpoint but no run\.json"),
+    ],
+)
+def test_a_run_that_cannot_go_on_as_it_began_says_why_and_loses_nothing(change, message, stopped):
+    change(stopped)
+    before = contents(stopped)
     with pytest.raises(SettingsError, match=message):
-        dokhae.resume(tmp_path / "run", show=False)
+        dokhae.resume(stopped, show=False)
+    assert contents(stopped) == before
+
+
+def test_a_checkpoint_is_saved_by_the_clock(tmp_path, monkeypatch):
+    saved = []
+    save = Checkpoints.save_last
+    monkeypatch.setattr(
+        Checkpoints, "save_last", lambda one, trainer: saved.append(trainer.global_step) or save(one, trainer)
+    )
+    data = write_squad(tmp_path / "few.json", FEW)
+    model = make_model("bert", tmp_path / "encoder")
+    for minutes, expected in ((1e-9, [1, 2, 3]), (0, [3]), (60, [3])):
+        out = tmp_path / str(minutes)
+        dokhae.train(config(model, data, out, epochs=1, batch_size=2, checkpoint_minutes=minutes), show=False)
+        assert saved == expected
+        saved.clear()

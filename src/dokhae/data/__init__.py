@@ -1,6 +1,6 @@
 """Files -> examples and back: SQuAD and KorQuAD, tables of rows, DataFrames, and a small sample of our own."""
 
-from dokhae.data.audit import audit_file, repair_file
+from dokhae.data.audit import audit_file, repair_file, repair_misplaced
 from dokhae.data.frames import examples_from
 from dokhae.data.korquad2 import read_korquad2
 from dokhae.data.placement import check_answers, drop_misplaced
@@ -16,6 +16,7 @@ __all__ = [
     "read_examples",
     "read_korquad2",
     "repair_file",
+    "repair_misplaced",
     "sample_path",
     "write_examples",
 ]

@@ -8,7 +8,7 @@ from dokhae.data.fields import shortened
 from dokhae.errors import DataError
 from dokhae.types import Answer, Example
 
-ADVICE = "`dokhae data audit FILE --repair OUT` mends what is certain, or train with --misplaced_answers skip"
+ADVICE = "`dokhae data audit FILE --repair OUT` mends what is certain, or train with --misplaced_answers repair"
 
 
 def check_answers(examples: Iterable[Example], where: str) -> None:

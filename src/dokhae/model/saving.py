@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dokhae.errors import DataError, DokhaeError
-from dokhae.files import make_folder
+from dokhae.files import TEMPORARY, make_folder
 from dokhae.model.loading import quiet
 
 
@@ -23,7 +23,9 @@ def save_model(
 
     add: writes what else belongs into the folder. Raises DataError where it cannot be written.
     """
-    with tempfile.TemporaryDirectory(dir=make_folder(folder.parent), prefix=f".{folder.name}.") as temporary:
+    with tempfile.TemporaryDirectory(
+        dir=make_folder(folder.parent), prefix=f".{folder.name}.", suffix=TEMPORARY
+    ) as temporary:
         made = Path(temporary) / folder.name
         try:
             with quiet():

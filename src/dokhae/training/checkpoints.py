@@ -7,6 +7,7 @@ import io
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -16,9 +17,10 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from dokhae.errors import DokhaeError, TrainingError
+from dokhae.errors import DataError, DokhaeError, TrainingError
 from dokhae.files import atomic_path
-from dokhae.training.config import KeepConfig
+from dokhae.training.config import TrainConfig, Watch
+from dokhae.training.identity import KEY, Identity
 
 WATCHED = {"loss": ("dev_loss", "min"), "em": ("dev_em", "max"), "f1": ("dev_f1", "max")}
 LAST = "last.ckpt"
@@ -28,6 +30,10 @@ class Interrupted(DokhaeError):
     """The user or the system asked the training to stop."""
 
     exit_code = 130  # as shells report Ctrl-C
+
+
+class Pruned(TrainingError):
+    """Whoever watches the dev scores has seen enough of this run."""
 
 
 class Diverged(TrainingError):
@@ -41,31 +47,37 @@ class Diverged(TrainingError):
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Checkpoints that appear under their name only when they are whole."""
+    """Checkpoints that appear under their name only when they are whole, and say what they belong to."""
+
+    def __init__(self, identity: Identity) -> None:
+        super().__init__()
+        self.identity = identity
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:  # noqa: ANN401
         """Serialise in memory first: a full disk then is an OSError with its reason, not a fault inside torch."""
         buffer = io.BytesIO()
-        torch.save(checkpoint, buffer)
+        torch.save(checkpoint | {KEY: self.identity.content()}, buffer)
         with atomic_path(Path(path)) as temporary:
             temporary.write_bytes(buffer.getbuffer())
 
 
 class Checkpoints(pl.Callback):
-    """The last checkpoint, every N steps and after each epoch, and the k best by a dev score; stops on a signal.
+    """The last checkpoint, after each epoch and as often as the config says, and the k best by a dev score.
 
     Ctrl-C or SIGTERM: the optimizer step is finished, the last checkpoint saved, and Interrupted raised. A second one
     stops at once. Lightning's own ModelCheckpoint is not used: its two copies (last, best) resume differently from
     the middle and the end of an epoch.
     """
 
-    def __init__(self, run: Path, keep: KeepConfig, every: int | None, steps: int, has_dev: bool) -> None:
-        self.run, self.keep, self.every, self.steps, self.has_dev = run, keep, every, steps, has_dev
-        self.folder = run / "checkpoints"
+    def __init__(self, config: TrainConfig, steps: int, identity: Identity, watch: Watch | None = None) -> None:
+        self.config, self.keep, self.steps, self.watch = config, config.keep, steps, watch
+        self.identity = identity
+        self.folder = config.out / "checkpoints"
         self.best: list[tuple[float, str]] = []  # (score, higher is better; file name), best first
         self.asked = False
         self._stepped = 0
         self._saved = -1
+        self._saved_at = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run has to know."""
@@ -94,7 +106,7 @@ class Checkpoints(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """A resumed run is between two steps; and one that had stopped early does not start again."""
-        self._stepped = trainer.global_step
+        self._stepped, self._saved_at = trainer.global_step, time.monotonic()
         early = trainer.early_stopping_callback
         if early is not None and early.wait_count >= early.patience:
             trainer.should_stop = True
@@ -104,7 +116,7 @@ class Checkpoints(pl.Callback):
         before, self._stepped = self._stepped, trainer.global_step
         if trainer.global_step == before or trainer.is_last_batch:
             return
-        if self.asked or (self.every and trainer.global_step % self.every == 0):
+        if self.asked or self._is_time(trainer.global_step):
             self.save_last(trainer)
         self._stop_if_asked(trainer)
 
@@ -113,11 +125,14 @@ class Checkpoints(pl.Callback):
         if trainer.state.fn == "fit":
             self.keep_if_best(trainer)
             self.save_last(trainer)
+            if self.watch is not None:
+                scores = {name: float(trainer.callback_metrics[key]) for name, (key, _) in WATCHED.items()}
+                self.watch(trainer.global_step, scores)
             self._stop_if_asked(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Without a dev split this is the end of an epoch."""
-        if not self.has_dev:
+        if self.config.dev is None:
             self.save_last(trainer)
             self._stop_if_asked(trainer)
 
@@ -130,8 +145,8 @@ class Checkpoints(pl.Callback):
         """Save the checkpoint that a resumed run goes on from, never with broken weights over a good one."""
         if not all(bool(torch.isfinite(weight).all()) for weight in trainer.lightning_module.parameters()):
             raise Diverged(f"the weights are not finite after step {trainer.global_step}")
-        trainer.save_checkpoint(self.folder / LAST)
-        self._saved = trainer.global_step
+        self._save(trainer, LAST)
+        self._saved, self._saved_at = trainer.global_step, time.monotonic()
 
     def keep_if_best(self, trainer: pl.Trainer) -> None:
         """Save the model under its score if it is among the k best, and drop the one it pushes out."""
@@ -143,11 +158,22 @@ class Checkpoints(pl.Callback):
             return
         if len(self.best) == self.keep.best and score <= self.best[-1][0]:
             return
-        trainer.save_checkpoint(self.folder / file, weights_only=True)
+        self._save(trainer, file, weights_only=True)
         ranked = sorted([*self.best, (score, file)], key=lambda entry: -entry[0])
         self.best = ranked[: self.keep.best]
         for _, dropped in ranked[self.keep.best :]:
             (self.folder / dropped).unlink(missing_ok=True)
+
+    def _save(self, trainer: pl.Trainer, file: str, weights_only: bool = False) -> None:
+        try:
+            trainer.save_checkpoint(self.folder / file, weights_only=weights_only)
+        except DataError as error:
+            raise DataError(f"{error}; make room, then {self._advice()}") from None
+
+    def _is_time(self, step: int) -> bool:
+        every, minutes = self.config.checkpoint_every, self.config.checkpoint_minutes
+        by_time = minutes > 0 and time.monotonic() - self._saved_at >= 60 * minutes
+        return by_time or (every is not None and step % every == 0)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self.asked:
@@ -161,4 +187,4 @@ class Checkpoints(pl.Callback):
             raise Interrupted(f"stopped after step {trainer.global_step} of {self.steps}; {self._advice()}")
 
     def _advice(self) -> str:
-        return f"go on with: dokhae train --resume {self.run}"
+        return f"go on with: dokhae train --resume {self.config.out}"

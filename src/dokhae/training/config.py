@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,8 @@ from typing import Literal
 from dokhae.decoding import DecodingConfig
 from dokhae.encoding import WindowConfig
 from dokhae.errors import SettingsError
+
+Watch = Callable[[int, dict[str, float]], None]  # (optimizer steps done, {"loss", "em", "f1"} on the dev file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,9 @@ class OptimizerConfig:
     warmup: float = 0.1  # below 1: share of all steps; from 1 on: steps
     clip: float = 1.0  # largest global norm of the gradients; 0 = no clipping
     accumulate: int = 1  # batches per optimizer step
+    no_bias_correction: bool = False  # Adam as BERT's own code has it: the first steps are smaller
+    layer_decay: float = 1.0  # each layer learns this much slower than the one above it; 1 = all alike
+    frozen_layers: int = 0  # lowest layers that do not learn, and with them the embeddings
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,15 @@ class KeepConfig:
     best_by: Literal["loss", "em", "f1"] = "f1"  # on the dev file
     best: int = 1  # how many of the best checkpoints are kept
     patience: int | None = None  # epochs without a better score before training stops
+
+
+@dataclass(frozen=True, slots=True)
+class TrackConfig:
+    """Experiment trackers that are told what TensorBoard and metrics.csv are told; each has to be installed."""
+
+    mlflow: bool = False  # where: MLFLOW_TRACKING_URI
+    wandb: bool = False  # where and how: WANDB_PROJECT, WANDB_MODE
+    project: str = "dokhae"  # MLflow's experiment, W&B's project
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +71,23 @@ class TrainConfig:
     max_train_examples: int | None = None  # for a try-out: only the first N questions
     max_dev_examples: int | None = None
     checkpoint_every: int | None = None  # optimizer steps; a checkpoint is always saved after each epoch
+    checkpoint_minutes: float = 10.0  # and this long after the last one; 0 = not by time
     null_threshold: float | None = None  # null score difference above which the answer is ""; fitted on dev if not set
-    misplaced_answers: Literal["error", "skip"] = "error"  # training answers that are not at their offset
+    # training answers that are not at their offset; repair: mend what is certain (off by spaces, ...), skip the rest
+    misplaced_answers: Literal["error", "skip", "repair"] = "error"
     trust_remote_code: bool = False  # run Python code that comes with the model
+    recipe: str | None = None  # published row that fills what is not given here; `dokhae recipes` lists them
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
     keep: KeepConfig = field(default_factory=KeepConfig)
+    track: TrackConfig = field(default_factory=TrackConfig)
 
     def __post_init__(self) -> None:
         """Take text for paths, and refuse numbers that mean nothing before anything heavy is loaded."""
         for name in ("train", "dev", "out"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, Path(getattr(self, name)).expanduser())
-        for name, value, lowest in self._bounded():
-            if not value >= lowest or not math.isfinite(value):  # NaN is refused too
-                raise SettingsError(f"{name} is {value}; it has to be at least {lowest:g}")
-        for name in ("epochs", "learning_rate"):
-            if getattr(self, name) == 0:
-                raise SettingsError(f"{name} is 0; it has to be above 0")
-        if self.seed >= 2**32:
-            raise SettingsError(f"seed is {self.seed}; it has to be below 2**32")
+        self._refuse_numbers()
         if self.null_threshold is not None and math.isnan(self.null_threshold):
             raise SettingsError("null_threshold is not a number")
         if self.dev is None and self.keep.patience is not None:
@@ -87,6 +99,22 @@ class TrainConfig:
         """How contexts are cut."""
         return WindowConfig(self.max_length, self.step, self.overlap, self.max_question_length)
 
+    def _refuse_numbers(self) -> None:
+        for name, value, lowest in self._bounded():
+            if not value >= lowest or not math.isfinite(value):  # NaN is refused too
+                raise SettingsError(f"{name} is {value}; it has to be at least {lowest:g}")
+        for name, value in (
+            ("epochs", self.epochs),
+            ("learning_rate", self.learning_rate),
+            ("optimizer.layer_decay", self.optimizer.layer_decay),
+        ):
+            if value == 0:
+                raise SettingsError(f"{name} is 0; it has to be above 0")
+        if self.optimizer.layer_decay > 1:
+            raise SettingsError(f"optimizer.layer_decay is {self.optimizer.layer_decay}; it can be at most 1")
+        if self.seed >= 2**32:
+            raise SettingsError(f"seed is {self.seed}; it has to be below 2**32")
+
     def _bounded(self) -> list[tuple[str, float, float]]:
         """Numbers and the least that each may be."""
         optimizer, keep = self.optimizer, self.keep
@@ -96,6 +124,7 @@ class TrainConfig:
             ("batch_size", self.batch_size, 1),
             ("max_steps", self.max_steps, 1),
             ("checkpoint_every", self.checkpoint_every, 1),
+            ("checkpoint_minutes", self.checkpoint_minutes, 0),
             ("max_train_examples", self.max_train_examples, 1),
             ("max_dev_examples", self.max_dev_examples, 1),
             ("seed", self.seed, 0),
@@ -104,6 +133,8 @@ class TrainConfig:
             ("optimizer.accumulate", optimizer.accumulate, 1),
             ("optimizer.warmup", optimizer.warmup, 0),
             ("optimizer.clip", optimizer.clip, 0),
+            ("optimizer.layer_decay", optimizer.layer_decay, 0),
+            ("optimizer.frozen_layers", optimizer.frozen_layers, 0),
             ("keep.best", keep.best, 1),
             ("keep.patience", keep.patience, 1),
         ]

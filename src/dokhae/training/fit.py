@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
 from lightning.pytorch.callbacks import EarlyStopping
 
 from dokhae import benchmarks
 from dokhae.encoding import PairTokenizer
 from dokhae.encoding.report import hangul_warning
 from dokhae.errors import SettingsError
-from dokhae.files import make_folder, read_json, refuse_full_folder
+from dokhae.files import clear_left_over, make_folder, read_json, refuse_full_folder
 from dokhae.model import loading
 from dokhae.model.span import check_precision, choose_device, explained_memory
 from dokhae.training import results, runs
 from dokhae.training.checkpoints import LAST, WATCHED, AtomicCheckpoints, Checkpoints
-from dokhae.training.config import TrainConfig
+from dokhae.training.config import TrainConfig, Watch
 from dokhae.training.data import ReaderData
+from dokhae.training.identity import Identity, check_same, identity_of
 from dokhae.training.isolation import isolated
 from dokhae.training.logs import Progress, loggers
 from dokhae.training.module import ReaderModule
@@ -34,18 +34,27 @@ log = logging.getLogger("dokhae")
 LIGHTNING_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
-def fit(config: TrainConfig, resume: bool = False, show: bool = True) -> dict[str, Any]:
+def fit(
+    config: TrainConfig,
+    show: bool = True,
+    watch: Watch | None = None,
+    resumed: bool = False,
+    before: Identity | None = None,
+) -> dict[str, Any]:
     """Train, score on the dev file and write the run folder; returns what scores.json holds.
 
-    resume: go on from the run's last checkpoint. show: progress on stderr. Raises DokhaeError for everything a user
-    can mend; Interrupted after Ctrl-C, when the last step is saved.
+    show: progress on stderr. watch: told the dev scores. resumed: the run folder is there; go on from its last
+    checkpoint, or start over where it has none yet. before: the identity that the encoder has to have. Raises
+    DokhaeError for everything a user can mend; Interrupted after Ctrl-C, when the last step is saved.
     """
     with isolated():
-        return _fit(config, resume, show)
+        return _fit(config, show, watch, resumed, before)
 
 
-def _fit(config: TrainConfig, resume: bool, show: bool) -> dict[str, Any]:
-    if not resume:
+def _fit(
+    config: TrainConfig, show: bool, watch: Watch | None, resumed: bool, before: Identity | None
+) -> dict[str, Any]:
+    if not resumed:
         resumable = (config.out / "config.yaml").exists()
         refuse_full_folder(config.out, f", or go on with --resume {config.out}" if resumable else "")
     benchmark = benchmarks.find(config.benchmark)
@@ -59,6 +68,9 @@ def _fit(config: TrainConfig, resume: bool, show: bool) -> dict[str, Any]:
     model = loading.load_model(source, config.trust_remote_code)
     check_length(config, loading.longest_input(model))
     tokenizer = PairTokenizer.of(fast, loading.input_names(fast, model))
+    identity = identity_of(model, tokenizer)
+    if before is not None:
+        check_same(identity, before, config.model, str(config.out))
     data = ReaderData(
         make_split("train", train, tokenizer, config.windows, show),
         make_split("dev", dev, tokenizer, config.windows, show) if dev else None,
@@ -69,30 +81,29 @@ def _fit(config: TrainConfig, resume: bool, show: bool) -> dict[str, Any]:
     warning = hangul_warning(train, data.train.features, tokenizer)
     if warning:
         log.warning(warning)
-    if not resume:
+    if not resumed:
         runs.create(config)
     steps = step_count(config, len(data.train_dataloader()))
     log.info("training: %d steps on %s in %s", steps, device, config.precision)
     module = ReaderModule(model.train(), data, benchmark, config, steps)
-    checkpoints = Checkpoints(config.out, config.keep, config.checkpoint_every, steps, dev is not None)
-    with runs.recorded(config, benchmark, device, steps, resume), explained_memory():
-        _train(module, data, checkpoints, device, resume, show)
+    checkpoints = Checkpoints(config, steps, identity, watch)
+    with runs.recorded(config, identity, device, steps, resumed), explained_memory():
+        _train(module, data, checkpoints, device, show)
         settings = results.keep_model(config, module, checkpoints, fast, benchmark)
         return results.score(config, module, benchmark, settings, device, show)
 
 
-def _train(
-    module: ReaderModule, data: ReaderData, checkpoints: Checkpoints, device: str, resume: bool, show: bool
-) -> None:
-    for left_over in make_folder(checkpoints.folder).glob(".*.tmp"):  # of a killed process
-        left_over.unlink(missing_ok=True)
+def _train(module: ReaderModule, data: ReaderData, checkpoints: Checkpoints, device: str, show: bool) -> None:
+    last = checkpoints.folder / LAST
+    clear_left_over(make_folder(checkpoints.folder))
+    clear_left_over(checkpoints.config.out)
     with quiet():
         trainer = make_trainer(module, checkpoints, device, show)
         with checkpoints.listening():
             trainer.fit(
                 module,
                 datamodule=data,
-                ckpt_path=checkpoints.folder / LAST if resume else None,
+                ckpt_path=last if last.exists() else None,
                 weights_only=True,
             )
         if data.dev is not None and not trainer.should_stop and module.validated_at != trainer.global_step:
@@ -120,7 +131,7 @@ def make_trainer(module: ReaderModule, checkpoints: Checkpoints, device: str, sh
         deterministic="warn" if device == "cpu" else None,
         callbacks=[*callbacks, checkpoints],  # checkpoints last: they save the state of the others
         logger=loggers(config.out),
-        plugins=[AtomicCheckpoints()],
+        plugins=[AtomicCheckpoints(checkpoints.identity)],
         default_root_dir=config.out,
         num_sanity_val_steps=0,
         log_every_n_steps=max(min(module.steps // 10, 10), 1),
@@ -157,7 +168,7 @@ def check_length(config: TrainConfig, longest: int | None) -> None:
                             f"use --max_length {longest}")  # fmt: skip
 
 
-def resume(run: Path, show: bool = True, trust_remote_code: bool = False) -> dict[str, Any]:
+def resume(run: Path, show: bool = True, trust_remote_code: bool = False, watch: Watch | None = None) -> dict[str, Any]:
     """Go on with an interrupted run from its last checkpoint. Raises SettingsError where there is nothing to resume.
 
     trust_remote_code has to be said again: the run folder may be somebody else's.
@@ -168,16 +179,4 @@ def resume(run: Path, show: bool = True, trust_remote_code: bool = False) -> dic
         return read_json(run / "scores.json") if config.dev else {}
     if config.trust_remote_code and not trust_remote_code:
         raise SettingsError(f"{run}: runs Python code that comes with its model; allow that with --trust_remote_code")
-    check_checkpoint(run / "checkpoints" / LAST)
-    return fit(config, resume=True, show=show)
-
-
-def check_checkpoint(path: Path) -> None:
-    """SettingsError where there is no checkpoint, or one that cannot be read."""
-    if not path.exists():
-        raise SettingsError(f"{path}: there is no checkpoint yet; train again into another folder")
-    try:
-        torch.load(path, map_location="meta", weights_only=True)
-    except Exception as error:  # whatever zipfile, pickle or torch say of a damaged file
-        reason = str(error).partition("\n")[0]
-        raise SettingsError(f"{path}: is damaged ({reason}); train again into another folder") from None
+    return fit(config, show, watch, resumed=True, before=runs.identity(run))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import lightning.pytorch as pl
@@ -11,7 +10,6 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers import optimization
 
 from dokhae import metrics
 from dokhae.benchmarks import Benchmark
@@ -22,6 +20,7 @@ from dokhae.predict import finish, reduce
 from dokhae.training.checkpoints import Diverged
 from dokhae.training.config import TrainConfig
 from dokhae.training.data import ReaderData, Split
+from dokhae.training.optimizers import make_optimizer, make_schedule
 
 
 class ReaderModule(pl.LightningModule):
@@ -65,15 +64,8 @@ class ReaderModule(pl.LightningModule):
         self.log("dev_f1", float(scores[rule.f1_key]))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW without decay on biases and normalisation weights, and its schedule by steps."""
-        settings = self.config.optimizer
-        decayed = [weight for weight in self.model.parameters() if weight.requires_grad and weight.ndim > 1]
-        plain = [weight for weight in self.model.parameters() if weight.requires_grad and weight.ndim <= 1]
-        optimizer = torch.optim.AdamW(
-            [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}],
-            lr=self.config.learning_rate,
-            eps=settings.adam_epsilon,
-        )
+        """AdamW and its schedule by steps."""
+        optimizer = make_optimizer(self.model, self.config)
         schedule = make_schedule(optimizer, self.config, self.steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -88,13 +80,3 @@ class ReaderModule(pl.LightningModule):
             to_tensor(array, self.device) for array in (batch.present, batch.start_labels, batch.end_labels)
         )
         return span_loss(start, end, present, start_labels, end_labels)
-
-
-def make_schedule(optimizer: torch.optim.Optimizer, config: TrainConfig, steps: int) -> Any:  # noqa: ANN401
-    """The learning rate by optimizer steps: warm-up, then linear, cosine or polynomial to zero, or constant."""
-    settings = config.optimizer
-    warmup = int(settings.warmup) if settings.warmup >= 1 else math.ceil(steps * settings.warmup)
-    warmup = min(warmup, steps - 1)  # at rate 0, a single step would learn nothing
-    names = {"constant": "constant_with_warmup"}
-    extra = {"lr_end": 0.0} if settings.schedule == "polynomial" else None
-    return optimization.get_scheduler(names.get(settings.schedule, settings.schedule), optimizer, warmup, steps, extra)

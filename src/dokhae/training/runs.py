@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import platform
 import sys
 import time
@@ -15,13 +16,14 @@ from typing import Any
 import torch
 import yaml
 
-from dokhae.benchmarks import Benchmark
 from dokhae.errors import DataError, SettingsError
 from dokhae.files import make_folder, read_json, sha256, write_json, write_text
 from dokhae.records import from_mapping, read_settings, to_mapping
-from dokhae.training.checkpoints import Interrupted
+from dokhae.training.checkpoints import LAST, Interrupted, Pruned
 from dokhae.training.config import TrainConfig
+from dokhae.training.identity import Identity, identity_in
 
+log = logging.getLogger("dokhae")
 PACKAGES = ("dokhae", "torch", "transformers", "tokenizers", "lightning", "numpy")
 
 
@@ -51,6 +53,21 @@ def load(run: Path) -> TrainConfig:
     return config
 
 
+def identity(run: Path) -> Identity | None:
+    """What the run's last checkpoint began with; None where it was stopped before there was one.
+
+    SettingsError for a checkpoint that cannot be gone on with, or a run folder that has lost its run.json.
+    """
+    last = run / "checkpoints" / LAST
+    if not last.exists():
+        log.warning("%s: was stopped before its first checkpoint; it starts over", run)
+        return None
+    if not (run / "run.json").exists():
+        raise SettingsError(f"{run}: has a checkpoint but no run.json, which says on what data and encoder it began; "
+                            "put it back, or train again into another folder")  # fmt: skip
+    return identity_in(last)
+
+
 def finished(run: Path) -> bool:
     """Whether a run went to its end, scores and all."""
     return record_of(run).get("status") == "finished"
@@ -71,19 +88,20 @@ def data_hashes(config: TrainConfig) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def recorded(config: TrainConfig, benchmark: Benchmark, device: str, steps: int, resumed: bool) -> Iterator[None]:
-    """Keep run.json true: running, finished, interrupted or failed."""
+def recorded(config: TrainConfig, identity: Identity, device: str, steps: int, resumed: bool) -> Iterator[None]:
+    """Keep run.json true: running, finished, interrupted, pruned or failed."""
     path = config.out / "run.json"
     before = record_of(config.out).get("history", []) if resumed else []
     started = time.time()
     facts = {
-        "benchmark": benchmark.name,
         "command": sys.argv,
+        "settings": to_mapping(config),
         "seed": config.seed,
         "device": device,
         "threads": torch.get_num_threads(),
         "steps": steps,
         "data": data_hashes(config),
+        "encoder": {"sha256": identity.encoder, "tokenizer_sha256": identity.tokenizer},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "versions": {name: _version(name) for name in PACKAGES},
@@ -98,6 +116,9 @@ def recorded(config: TrainConfig, benchmark: Benchmark, device: str, steps: int,
         yield
     except Interrupted:
         write("interrupted")
+        raise
+    except Pruned:
+        write("pruned")
         raise
     except KeyboardInterrupt:  # outside of the training loop, where nothing is left to save
         write("interrupted")

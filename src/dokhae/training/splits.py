@@ -20,16 +20,21 @@ log = logging.getLogger("dokhae")
 
 
 def read_split(path: Path, benchmark: Benchmark, limit: int | None, misplaced: str | None) -> list[Example]:
-    """Examples of a file; misplaced: "error", "skip", or None where offsets do not matter (dev data)."""
+    """Examples of a file; misplaced: "error", "skip", "repair", or None where offsets do not matter (dev data)."""
     if not benchmark.trainable:
         raise SettingsError(f"{benchmark.name} can be scored, but not trained yet")
     examples = benchmark.read(path, True)[:limit]
+    moved = skipped = 0
     if misplaced == "skip":
         examples, skipped = data.drop_misplaced(examples)
-        if skipped:
-            log.warning("%s: %d questions skipped: their answers are not at their offsets", path, skipped)
+    elif misplaced == "repair":
+        examples, moved, skipped = data.repair_misplaced(examples)
     elif misplaced == "error":
         data.check_answers(examples, str(path))
+    if moved:
+        log.warning("%s: %d answers were not at their offsets and have been moved there", path, moved)
+    if skipped:
+        log.warning("%s: %d questions skipped: their answers are not at their offsets", path, skipped)
     if not examples:
         raise DataError(f"{path}: no question is left to work with")
     unanswerable = next((example.id for example in examples if not example.answers), None)

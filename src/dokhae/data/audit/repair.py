@@ -65,6 +65,26 @@ def repair_file(path: Path, out: Path, has_null: bool = True) -> Repair:
     return repair
 
 
+def repair_misplaced(examples: Sequence[Example]) -> tuple[list[Example], int, int]:
+    """The examples with every answer at its offset: (examples, answers moved there, examples left out).
+
+    What is certain is mended as `repair_file` mends it; an example with any other misplaced answer is left out.
+    """
+    places = locate_misplaced(examples)
+    kept: list[Example] = []
+    moved = 0
+    for number, example in enumerate(examples):
+        answers = [
+            answer if is_placed(answer, example.context) else _certain(places.get((number, position)))
+            for position, answer in enumerate(example.answers)
+        ]
+        mended = tuple(answer for answer in answers if answer is not None)
+        if len(mended) == len(answers):
+            moved += sum(after != before for after, before in zip(mended, example.answers, strict=True))
+            kept.append(example if mended == example.answers else replace(example, answers=mended))
+    return kept, moved, len(examples) - len(kept)
+
+
 def diff_path(out: Path) -> Path:
     """Where the changes are listed."""
     return out.with_name(f"{out.name}.diff.txt")
@@ -149,6 +169,10 @@ def _mended_answer(entry: Entry, position: int, place: Place | None) -> tuple[An
     if not kinds:
         return before, None
     return after, _change(entry, position, kinds, "" if place is None else described_place(place), after)
+
+
+def _certain(place: Place | None) -> Answer | None:
+    return _trimmed(place.answer) if place is not None and place.certain else None
 
 
 def _out(change: Change) -> str:

@@ -1,0 +1,117 @@
+"""AdamW over groups of weights, its variants of the published recipes, and the learning rate by steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import optimization
+
+from dokhae.errors import SettingsError
+from dokhae.training.config import TrainConfig
+
+
+def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW as the config wants it. Frozen layers take no gradients from here on.
+
+    Biases and normalisation weights are not decayed. With layer decay d and L layers the depth is D = L + 2:
+    embeddings learn at rate * d**D, layer i (from 1) at rate * d**(D - i), the head at rate (ELECTRA, Clark et al.
+    2020, in the form of GluonNLP's scripts). Raises SettingsError where the layers share their weights, or are fewer
+    than are to be frozen.
+    """
+    settings = config.optimizer
+    depths = weight_depths(model) if settings.layer_decay < 1 or settings.frozen_layers else {}
+    if settings.frozen_layers:
+        freeze(model, depths, settings.frozen_layers)
+    top = max(depths.values(), default=0)
+    groups: dict[tuple[int, float], list[nn.Parameter]] = {}
+    for name, weight in model.named_parameters():
+        if weight.requires_grad:
+            decay = settings.weight_decay if weight.ndim > 1 else 0.0
+            groups.setdefault((depths.get(name, 0), decay), []).append(weight)
+    kind = UncorrectedAdamW if settings.no_bias_correction else torch.optim.AdamW
+    return kind(
+        [
+            {
+                "params": weights,
+                "weight_decay": decay,
+                "lr": config.learning_rate * settings.layer_decay ** (top - depth),
+            }
+            for (depth, decay), weights in groups.items()
+        ],
+        lr=config.learning_rate,
+        eps=settings.adam_epsilon,
+    )
+
+
+def weight_depths(model: nn.Module) -> dict[str, int]:
+    """Weight name -> depth: embeddings 0, L layers from 1 on, head L + 2.
+
+    The layers are the list of `num_hidden_layers` modules in the encoder. What comes after them belongs to the last
+    one; tables of embeddings, those of relative positions too, to the embeddings.
+    """
+    count = int(model.config.num_hidden_layers)  # type: ignore[union-attr, arg-type]
+    body: nn.Module | None = getattr(model, str(getattr(model, "base_model_prefix", "")), None)
+    lists = ((name, module) for name, module in model.named_modules() if isinstance(module, nn.ModuleList))
+    layers = next((f"{name}." for name, module in lists if len(module) == count), None)
+    if body is None or layers is None:
+        raise SettingsError(
+            f"{type(model).__name__}: its layers share their weights, so none has a depth of its own; leave "
+            "optimizer.layer_decay at 1 and optimizer.frozen_layers at 0"
+        )
+    inside = {id(weight) for weight in body.parameters()}
+    tables = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
+    depths, reached = {}, 0
+    for name, weight in model.named_parameters():
+        in_layer = name.startswith(layers)
+        if in_layer:
+            reached = int(name.removeprefix(layers).partition(".")[0]) + 1
+        table = id(weight) in tables and not in_layer
+        depths[name] = count + 2 if id(weight) not in inside else 0 if table else reached
+    return depths
+
+
+def freeze(model: nn.Module, depths: dict[str, int], layers: int) -> None:
+    """Take the embeddings and the lowest layers out of the training."""
+    count = max(depths.values()) - 2
+    if layers > count:
+        raise SettingsError(f"optimizer.frozen_layers is {layers}, but the encoder has {count} layers")
+    for name, weight in model.named_parameters():
+        if depths[name] <= layers:
+            weight.requires_grad_(False)
+
+
+class UncorrectedAdamW(torch.optim.AdamW):
+    """AdamW without bias correction, as in BERT's own code: w -= lr * (m / (sqrt(v) + eps) + decay * w).
+
+    torch's own step does the work, at a rate, epsilon and decay that undo its corrections, so it stays as fast.
+    """
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # noqa: ANN401 - the closure's loss
+        """One step of all groups."""
+        kept = [(group["lr"], group["eps"], group["weight_decay"]) for group in self.param_groups]
+        for group in self.param_groups:
+            group["steps"] = group.get("steps", 0) + 1  # saved with the group's other settings
+            first, second = group["betas"]
+            mean, root = 1 - first ** group["steps"], math.sqrt(1 - second ** group["steps"])
+            group["lr"] *= mean / root
+            group["eps"] /= root
+            group["weight_decay"] *= root / mean
+        try:
+            return super().step(closure)
+        finally:
+            for group, (rate, epsilon, decay) in zip(self.param_groups, kept, strict=True):
+                group.update(lr=rate, eps=epsilon, weight_decay=decay)
+
+
+def make_schedule(optimizer: torch.optim.Optimizer, config: TrainConfig, steps: int) -> Any:  # noqa: ANN401
+    """The learning rate by optimizer steps: warm-up, then linear, cosine or polynomial to zero, or constant."""
+    settings = config.optimizer
+    warmup = int(settings.warmup) if settings.warmup >= 1 else math.ceil(steps * settings.warmup)
+    warmup = min(warmup, steps - 1)  # at rate 0, a single step would learn nothing
+    names = {"constant": "constant_with_warmup"}
+    extra = {"lr_end": 0.0} if settings.schedule == "polynomial" else None
+    return optimization.get_scheduler(names.get(settings.schedule, settings.schedule), optimizer, warmup, steps, extra)

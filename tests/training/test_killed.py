@@ -1,0 +1,143 @@
+"""SIGKILL at any moment: a run that is resumed ends with the weights of one that was left alone, bit by bit."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import resource
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import dokhae
+from dokhae.errors import DataError
+from dokhae.training import KeepConfig, OptimizerConfig
+from tiny_models import make_model
+from training.small import FEW, config, equal, weights, write_squad
+
+# children of a server that has everything imported: real processes, ready at once
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["dokhae.training.fit"])
+SETTINGS = {
+    "batch_size": 2, "learning_rate": 1e-3, "epochs": 12, "checkpoint_every": 1,
+    "keep": KeepConfig(best_by="loss", best=2), "optimizer": OptimizerConfig(accumulate=2, no_bias_correction=True),
+}  # fmt: skip
+
+
+def go_on(settings):
+    """Train, or resume where the run folder is there."""
+    if (settings.out / "config.yaml").exists():
+        dokhae.resume(settings.out, show=False)
+    else:
+        dokhae.train(settings, show=False)
+
+
+def die_at(number, write, settings):
+    """The same, but SIGKILL comes while the file of a checkpoint is being written, or when it only lacks its name."""
+
+    def killed(*arguments, half):
+        killed.left -= 1
+        if killed.left:
+            return
+        if half:
+            path, content = arguments
+            with open(path, "wb") as file:
+                file.write(content[: len(content) // 2])
+                file.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    killed.left = number
+    if write == "half written":
+        whole = Path.write_bytes
+        Path.write_bytes = lambda path, content: killed(path, content, half=True) or whole(path, content)
+    else:
+        rename = os.replace
+        os.replace = lambda old, new: (killed(half=False) if str(new).endswith(".ckpt") else None) or rename(old, new)
+    go_on(settings)
+
+
+def run_out_of_disk(settings, said):
+    """Train; after the first epoch no file may be as large as a checkpoint."""
+
+    def fill(step, scores):
+        room = (settings.out / "checkpoints" / "last.ckpt").stat().st_size - 1
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+
+    try:
+        dokhae.train(settings, show=False, watch=fill)
+    except DataError as error:
+        said.write_text(str(error))
+
+
+def run_process(target, *arguments, seconds=None):
+    """The exit code of a process that is killed after some seconds, if they are given."""
+    process = PROCESSES.Process(target=target, args=arguments)
+    process.start()
+    process.join(seconds)
+    if process.is_alive():
+        process.kill()
+        process.join()
+    return process.exitcode
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that nobody disturbs, and how long it takes."""
+    folder = tmp_path_factory.mktemp("whole")
+    data = write_squad(folder / "few.json", FEW)
+    settings = config(make_model("bert", folder / "encoder"), data, folder / "run", **SETTINGS)
+    run_process(go_on, config(settings.model, data, folder / "first", **SETTINGS))  # the server is warm after it
+    begun = time.monotonic()
+    assert run_process(go_on, settings) == 0
+    return settings, time.monotonic() - begun
+
+
+def finish(settings, whole):
+    assert run_process(go_on, settings) == 0
+    assert json.loads((settings.out / "run.json").read_text())["status"] == "finished"
+    assert equal(weights(settings.out), weights(whole.out))
+    for name in ("scores.json", "predictions.json"):
+        assert (settings.out / name).read_text() == (whole.out / name).read_text()
+    assert {path.name for path in (settings.out / "checkpoints").iterdir()} == {
+        path.name for path in (whole.out / "checkpoints").iterdir()
+    }
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_process_that_is_killed_again_and_again_at_random_moments(seed, whole, tmp_path):
+    undisturbed, seconds = whole
+    settings = config(undisturbed.model, undisturbed.train, tmp_path / "run", **SETTINGS)
+    moments = random.Random(seed)
+    codes = [run_process(go_on, settings, seconds=moments.uniform(0.1, 0.9) * seconds) for _ in range(3)]
+    assert -signal.SIGKILL in codes
+    finish(settings, undisturbed)
+
+
+@pytest.mark.parametrize("write", ["half written", "not renamed"])
+@pytest.mark.parametrize("number", [1, 2, 7])
+def test_a_process_that_is_killed_while_it_writes_a_checkpoint(number, write, whole, tmp_path):
+    undisturbed, _ = whole
+    settings = config(undisturbed.model, undisturbed.train, tmp_path / "run", **SETTINGS)
+    assert run_process(die_at, number, write, settings) == -signal.SIGKILL
+    assert list((settings.out / "checkpoints").glob(".*.tmp"))
+    finish(settings, undisturbed)
+
+
+def test_a_disk_that_is_full_during_a_checkpoint_is_one_error_and_loses_nothing(whole, tmp_path):
+    undisturbed, _ = whole
+    settings = config(undisturbed.model, undisturbed.train, tmp_path / "run", **SETTINGS)
+    assert run_process(run_out_of_disk, settings, tmp_path / "said.txt") == 0
+    last = settings.out / "checkpoints" / "last.ckpt"
+    assert (tmp_path / "said.txt").read_text() == (
+        f"{last}: cannot be written: File too large; nothing was changed; make room, then go on with: "
+        f"dokhae train --resume {settings.out}"
+    )
+    assert not list(last.parent.glob(".*"))
+    assert torch.load(last, weights_only=True)["global_step"] > 0
+    finish(settings, undisturbed)
