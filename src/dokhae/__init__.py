@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dokhae.errors import DokhaeError
     from dokhae.evaluation import evaluate
     from dokhae.reader import Reader
-    from dokhae.training import TrainConfig, resume, train
+    from dokhae.training import TrainConfig, evaluate_run, reproduce, resume, train
     from dokhae.types import Answer, Candidate, Example, Prediction
 
 __version__ = "0.1.0.dev0"
@@ -31,7 +31,9 @@ __all__ = [
     "Reader",
     "TrainConfig",
     "evaluate",
+    "evaluate_run",
     "examples_from",
+    "reproduce",
     "resume",
     "train",
     "write_examples",
@@ -46,7 +48,9 @@ _HOMES = {
     "Reader": "reader",
     "TrainConfig": "training",
     "evaluate": "evaluation",
+    "evaluate_run": "training",
     "examples_from": "data",
+    "reproduce": "training",
     "resume": "training",
     "train": "training",
     "write_examples": "data",

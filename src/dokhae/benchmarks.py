@@ -100,6 +100,33 @@ KORQUAD_1 = Release(
         ),
     ),
 )
+# KLUE publishes neither sizes nor hashes. Others recorded these hashes and numbers of questions of these addresses:
+# ml/qa/download.py and RESULTS.md of mminjae97/retcona, commits 23cbec73e712cb78721e0d83bccbea7081e06559 and
+# 9cad5ed59783404115674f5c68d1e5e730967d52, and for the dev file, the same ones, evaluate.py of
+# YoungjaeDev/klue-mrc-autoresearch, commit 35a8d91d6b479f57cf5c90f5fc5722ef74c05e9d.
+KLUE = (
+    "https://raw.githubusercontent.com/KLUE-benchmark/KLUE/3efd98708a40ff49251fddde35453f8fbb11f536"
+    "/klue_benchmark/klue-mrc-v1.1"
+)
+KLUE_MRC = Release(
+    "KLUE-MRC 1.1",
+    "https://github.com/KLUE-benchmark/KLUE",
+    CC_BY_SA_4,
+    (
+        RemoteFile(
+            "klue-mrc-v1.1_train.json",
+            f"{KLUE}/klue-mrc-v1.1_train.json",
+            questions=17_554,
+            sha256="c52c7b82a6015c09ea8be1fea49c912e73012d8b44d3653256d91c65d519c3df",
+        ),
+        RemoteFile(
+            "klue-mrc-v1.1_dev.json",
+            f"{KLUE}/klue-mrc-v1.1_dev.json",
+            questions=5_841,
+            sha256="b31bb073e47cdeb19f2f1bae03d916ecabf945140334c75842d6994f700d4f47",
+        ),
+    ),
+)
 KORQUAD_2 = Release("KorQuAD 2.x", "https://korquad.github.io/", CC_BY_ND_2_KR)  # archives of web pages, not one file
 
 BENCHMARKS = (
@@ -114,6 +141,7 @@ BENCHMARKS = (
         aliases=("korquad-2.0",),
         trainable=False,
     ),
+    Benchmark("klue-mrc", data.read_examples, metrics.KOREAN_RUNS_WITH_NULL, KLUE_MRC),
 )
 
 

@@ -53,6 +53,6 @@ def evaluate(
         from dokhae.report.plots import draw_squad2_images
 
         curves = metrics.precision_recall(examples, answers, odds, row.rule)
-        draw_squad2_images(Path(out_image_dir), curves, odds, metrics.has_answer_by_id(examples))
+        draw_squad2_images(Path(out_image_dir), curves, odds, metrics.has_answer_by_id(examples), row.rule.f1_label)
         scores |= metrics.average_precisions(curves)
     return scores

@@ -23,15 +23,16 @@ class NullThreshold:
     value: float = 0.0
     origin: Literal["default", "set", "fitted"] = "default"
     exact_match: float | None = None  # the value that is best for EM on `split`
-    f1: float | None = None  # the value that is best for F1 on `split`
+    f1: float | None = None  # the value that is best for F1 (or what stands for it in the benchmark) on `split`
     split: str | None = None  # the file it was fitted on
     sha256: str | None = None  # of that file
+    f1_label: str = "F1"  # the second score's name: ROUGE-W for KLUE-MRC
 
     def described(self, scored: str | None = None) -> str:
         """In words, with a mark where the scored file is the one it was fitted on."""
         if self.origin != "fitted":
             return f"null threshold {self.value:g} ({self.origin})"
-        aim = "F1" if self.value == self.f1 else "EM"
+        aim = self.f1_label if self.value == self.f1 else "EM"
         same = "; FITTED ON THE SPLIT IT IS REPORTED ON" if scored is not None and scored == self.sha256 else ""
         return f"null threshold {self.value:g} (fitted for {aim} on {self.split}{same})"
 

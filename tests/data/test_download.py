@@ -152,7 +152,8 @@ def test_the_rows_name_files(file):
 
 
 def test_the_sizes_add_up_to_those_that_were_published_for_both_files():
-    sizes = {one.title: sum(file.size for file in one.files) for one in PUBLISHED}
+    known = [one for one in PUBLISHED if all(file.size for file in one.files)]
+    sizes = {one.title: sum(file.size for file in one.files) for one in known}
     assert sizes == {"SQuAD 1.1": 35_142_551, "SQuAD 2.0": 46_494_161, "KorQuAD 1.0": 42_408_533}
 
 

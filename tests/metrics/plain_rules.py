@@ -6,6 +6,8 @@ import string
 import warnings
 from collections import Counter
 
+import numpy as np
+
 
 def plain_english(text):
     kept = "".join(character for character in text.lower() if character not in set(string.punctuation))
@@ -38,6 +40,16 @@ def plain_korean_html(text):
         warnings.simplefilter("ignore")
         shown = BeautifulSoup(text, "lxml").get_text()
     return "".join(plain_korean(shown).split())
+
+
+def plain_klue(text):
+    """One of the first characters with all four others behind it becomes a space; no other quote or bracket does."""
+    kept, text = "", text.lower()
+    while text:
+        whole = text[0] in "'\"《》<>〈〉" and text[1:5] == "()‘’"
+        kept += " " if whole else text[0] if text[0] not in set(string.punctuation) else ""
+        text = text[5 if whole else 1 :]
+    return " ".join(kept.split())
 
 
 def plain_words(normalized):
@@ -128,3 +140,55 @@ def plain_best_threshold(predictions, scores, has_answer, na_probs):
         if current > best:
             best, threshold = current, na_probs[id]
     return 100.0 * best / len(scores), threshold
+
+
+def plain_longest_run(predicted, gold):
+    """Runs of what is not frequent in a long gold; the first of the longest then grows into whatever is beside it."""
+    frequent = {character for character in gold if len(gold) >= 200 and gold.count(character) > len(gold) // 100 + 1}
+    size = first = second = 0
+    for start in range(len(predicted)):
+        for other in range(len(gold)):
+            found = _plain_run(predicted, gold, start, other, frequent)
+            if found > size:
+                size, first, second = found, start, other
+    while first and second and predicted[first - 1] == gold[second - 1]:
+        first, second, size = first - 1, second - 1, size + 1
+    return size + _plain_run(predicted, gold, first + size, second + size, frozenset())
+
+
+def _plain_run(predicted, gold, start, other, without):
+    size = 0
+    while start + size < len(predicted) and other + size < len(gold):
+        if predicted[start + size] != gold[other + size] or gold[other + size] in without:
+            break
+        size += 1
+    return size
+
+
+def plain_rouge_w(predicted, gold):
+    if gold == "":
+        return float(predicted == "")
+    run = plain_longest_run(predicted, gold)
+    if run == 0:
+        return 0.0
+    precision, recall = run / len(predicted), run / len(gold)
+    return (2 * precision * recall) / (precision + recall)
+
+
+def plain_score_klue(prediction, golds):
+    predicted, golds = plain_klue(prediction), [plain_klue(gold) for gold in golds] or [""]
+    return float(predicted in golds), max(plain_rouge_w(predicted, gold) for gold in golds)
+
+
+def plain_evaluate_klue(examples, predictions):
+    """KLUE-MRC: by id, as numpy averages, in the order of the file."""
+    scores = {e.id: plain_score_klue(predictions[e.id], [answer.text for answer in e.answers]) for e in examples}
+    has_answer = {example.id: bool(example.answers) for example in examples}
+    report = {}
+    for prefix, kinds in (("", (True, False)), ("HasAns_", (True,)), ("NoAns_", (False,))):
+        wanted = [score for id, score in scores.items() if has_answer[id] in kinds]
+        if wanted:
+            report[f"{prefix}exact_match"] = float(np.mean([exact for exact, _ in wanted])) * 100.0
+            report[f"{prefix}rouge_w"] = float(np.mean([rouge for _, rouge in wanted])) * 100.0
+            report[f"{prefix}total"] = len(wanted)
+    return report

@@ -15,6 +15,13 @@ PIECES = [
 ]
 
 texts = st.one_of(st.lists(st.sampled_from(PIECES), max_size=8).map("".join), st.text(max_size=12))
+long_texts = st.one_of(  # about 200 characters, where KLUE's longest run changes its way
+    st.text("가나다 .마", min_size=180, max_size=220),
+    st.tuples(st.sampled_from(["가", "가나", "가나다라마바사아자차카타파하"]), texts).map(
+        lambda parts: (parts[0] * 200)[:200] + parts[1]
+    ),
+    st.tuples(texts, st.text("가나", min_size=195, max_size=205), texts).map("".join),
+)
 short_texts = st.sampled_from(
     ["", "a", "the", "Seoul", "in Seoul", "Seoul, Korea", "Korea", "서울", "서울은", "‘서울’"]
 )

@@ -6,13 +6,14 @@ import sys
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from plain_rules import plain_english, plain_korean, plain_korean_html
+from plain_rules import plain_english, plain_klue, plain_korean, plain_korean_html
 from strategies import texts
 
 from dokhae.errors import DataError
 from dokhae.metrics.normalize import (
     NEEDS_PARSER,
     normalize_english,
+    normalize_klue,
     normalize_korean,
     normalize_korean_html,
     parse_html,
@@ -33,6 +34,23 @@ def test_korean_html_drops_tags_entities_and_every_space():
 
 def test_korean_lower_cases_after_quotes_became_spaces():
     assert normalize_korean("ΑΣ'Α") == "ας α"  # the final sigma
+
+
+def test_klue_keeps_quotes_and_brackets_that_are_not_ascii():
+    assert normalize_klue("《토지》(1969년), ‘박경리’") == "《토지》1969년 ‘박경리’"
+
+
+def test_klue_parts_words_only_at_the_five_characters_of_its_mistyped_pattern():
+    assert normalize_klue("가'()‘’나 다()‘’라") == "가 나 다‘’라"
+
+
+def test_klue_lower_cases_first():
+    assert normalize_klue("ΑΣ'Α") == "ασα"  # no final sigma
+
+
+@given(texts)
+def test_klue_equals_the_plain_rule(text):
+    assert normalize_klue(text) == plain_klue(text)
 
 
 @given(texts)

@@ -292,3 +292,18 @@ def test_a_run_can_be_trained_further(tmp_path):
     dokhae.train(first, show=False)
     dokhae.train(config(tmp_path / "first", data, tmp_path / "second", epochs=1), show=False)
     assert not equal(weights(tmp_path / "first"), weights(tmp_path / "second"))
+
+
+def test_klue_mrc_says_rouge_w_where_the_others_say_f1(tmp_path, capsys):
+    rows = [*FEW, ("What does the ship carry?", "The town has a mill.", None)]
+    content = json.loads(write_squad(tmp_path / "few.json", rows).read_text(encoding="utf-8"))
+    for paragraph in content["data"][0]["paragraphs"]:
+        for question in paragraph["qas"]:
+            question["guid"] = question.pop("id")
+    data = tmp_path / "klue.json"
+    data.write_text(json.dumps(content), encoding="utf-8")
+    settings = config(make_model("bert", tmp_path / "encoder"), data, tmp_path / "run", benchmark="klue-mrc", epochs=1)
+    report = dokhae.train(settings)
+    assert list(report["scores"])[:2] == ["exact_match", "rouge_w"]
+    assert report["null_threshold"].split(" (")[1].startswith("fitted for ROUGE-W on klue.json")
+    assert "dev EM 0.00 ROUGE-W " in capsys.readouterr().err

@@ -43,7 +43,7 @@ def ceiling(
 
     Args:
         data: files with gold answers; several are taken together
-        benchmark: squad-1.1, squad-2.0 or korquad-1.0
+        benchmark: squad-1.1, squad-2.0, korquad-1.0 or klue-mrc
         model: hub name, run folder, or folder with a tokenizer
         max_length: tokens of a window, question and special tokens included
         step: tokens by which windows advance; 128 unless --overlap is given
@@ -81,10 +81,10 @@ def ceiling(
     if format == "json":
         sys.stdout.write(json.dumps(asdict(result), ensure_ascii=False) + "\n")
     else:
-        _show(result)
+        _show(result, row.rule.f1_label)
 
 
-def _show(result: Ceiling) -> None:
+def _show(result: Ceiling, f1_label: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -93,7 +93,7 @@ def _show(result: Ceiling) -> None:
     console = Console()
     table = Table("", "ceiling", title=f"{result.questions} questions", title_justify="left")
     table.add_row("exact match", f"{result.exact_match:.2f}")
-    table.add_row("F1", f"{result.f1:.2f}")
+    table.add_row(f1_label, f"{result.f1:.2f}")
     table.add_row("answers that begin on a token", f"{result.start_representable:.2f} %")
     table.add_row("answers that end on a token", f"{result.end_representable:.2f} %")
     table.add_row("tokens per character", f"{result.tokens_per_character:.3f}")

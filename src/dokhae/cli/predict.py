@@ -44,7 +44,8 @@ def predict(
         model: run folder, model folder or hub name
         out: predictions file to write
         benchmark: how the data is read, and whether "no answer" exists; by default the model's own
-        null_threshold: null score difference above which the answer is "", or the threshold fitted for f1 or em
+        null_threshold: null score difference above which the answer is "", or the threshold fitted for f1 (ROUGE-W
+            in klue-mrc) or em
         batch_size: windows at once
         device: where to run
         precision: of the matrix products

@@ -13,14 +13,18 @@ from dokhae.training.config import TrainConfig
 
 
 def command(args: list[str]) -> Callable[..., Any]:
-    """A new run, or (with --resume) an old one."""
-    return resume if any(arg.partition("=")[0] == "--resume" for arg in args) else train
+    """A new run; with --resume an old one that goes on, with --reproduce an old one again."""
+    given = {arg.partition("=")[0] for arg in args}
+    return resume if "--resume" in given else reproduce if "--reproduce" in given else train
 
 
 def train(config: Annotated[TrainConfig, tyro.conf.arg(name="")]) -> None:
     """Fine-tune an encoder on a data file and score it on another with the official metric.
 
-    `dokhae train --resume RUN` goes on with a run that was interrupted.
+    --recipe NAME takes what is not given from a row of a published table. `dokhae train --resume RUN` goes on with a
+    run that was interrupted; `dokhae train --reproduce RUN` runs a finished one again and compares the scores.
+
+    Example: dokhae train --recipe kor-squad-pl/korquad-1.0/koelectra-base-v3 --epochs 1
 
     Example: dokhae train --benchmark korquad-1.0 --model monologg/koelectra-base-v3-discriminator
     --train KorQuAD_v1.0_train.json --dev KorQuAD_v1.0_dev.json
@@ -43,6 +47,26 @@ def resume(resume: Path, trust_remote_code: bool = False) -> None:
     from dokhae import training
 
     report(training.resume(resume, trust_remote_code=trust_remote_code), resume)
+
+
+def reproduce(reproduce: Path, out: Path | None = None, trust_remote_code: bool = False) -> None:
+    """Train a finished run again, with its settings, data and encoder; compare the scores (exit code 1: they differ).
+
+    Example: dokhae train --reproduce runs/koelectra
+
+    Args:
+        reproduce: the run folder
+        out: the new run folder; beside the old one, with -again at its end, unless given
+        trust_remote_code: run Python code that comes with the model
+    """
+    import json
+
+    from dokhae import training
+
+    found = training.reproduce(reproduce, out, trust_remote_code=trust_remote_code)
+    sys.stdout.write(json.dumps({name: pair["now"] for name, pair in found["scores"].items()}) + "\n")
+    weights = "the weights too" if found["same_weights"] else "but not the weights"
+    sys.stderr.write(f"the scores are those of {reproduce}, {weights}\n")
 
 
 def report(result: dict[str, Any], out: Path) -> None:

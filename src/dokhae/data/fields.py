@@ -8,6 +8,7 @@ from typing import Any
 from dokhae.errors import DataError
 
 Record = Mapping[str, Any]
+ID_NAMES = ("id", "guid")  # of the question's id; the first that is given counts
 
 
 def as_record(value: object, where: str) -> Record:
@@ -31,14 +32,15 @@ def optional_text_field(record: Record, name: str, where: str) -> str:
 
 
 def id_field(record: Record, where: str) -> str:
-    """The question's id; a whole number becomes its digits."""
-    value = _present(record, "id", where)
+    """The question's id, which KLUE calls guid; a whole number becomes its digits."""
+    name = next((name for name in ID_NAMES if record.get(name) is not None), ID_NAMES[0])
+    value = _present(record, name, where)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    identifier = text_field(record, "id", where)
+    identifier = text_field(record, name, where)
     if not identifier:
-        raise DataError(f"{where}: 'id' is empty; give every question its own id")
-    refuse_lone_surrogates(identifier, "id", where)
+        raise DataError(f"{where}: {name!r} is empty; give every question its own id")
+    refuse_lone_surrogates(identifier, name, where)
     return identifier
 
 

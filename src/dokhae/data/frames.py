@@ -25,10 +25,10 @@ def examples_from(rows: Any, labelled: bool = True) -> list[Example]:  # noqa: A
     >>> examples_from(datasets.load_dataset("squad_kor_v1", split="validation"))
     >>> examples_from([{"id": "1", "question": "Who?", "context": "Ann sings.", "answers": []}], labelled=False)
 
-    The fields are those of the hub's SQuAD data sets, and the others that files may have: id, question, context, title
-    if there is one, and answers, {"text": [...], "answer_start": [...]} or [{"text", "answer_start"}, ...], or flat
-    columns answer and answer_start. NaN counts as missing, an answer_start of 4.0 as 4. `labelled` False also takes
-    rows without answers.
+    The fields are those of the hub's SQuAD data sets, and the others that files may have: id (or guid), question,
+    context, title if there is one, and answers, {"text": [...], "answer_start": [...]} or [{"text", "answer_start"},
+    ...], or flat columns answer and answer_start. NaN counts as missing, an answer_start of 4.0 as 4. `labelled` False
+    also takes rows without answers.
 
     Reader.predict takes what this returns; write_examples makes a file of it, which is what TrainConfig asks for.
     DataError as for a file, rows counted from 1.

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from dokhae.data.entries import Given, given_row
-from dokhae.data.fields import shortened
+from dokhae.data.fields import ID_NAMES, shortened
 from dokhae.data.lines import text_lines
 from dokhae.errors import DataError, optional
 from dokhae.files import open_bytes, parse_json
 
 REQUIRED = ("id", "question", "context")
 ANSWER_COLUMNS = ("answers", "answer", "answer_text", "answer_start")
-COLUMNS = (*REQUIRED, "title", *ANSWER_COLUMNS, "is_impossible")
+COLUMNS = (*REQUIRED, *ID_NAMES[1:], "title", *ANSWER_COLUMNS, "is_impossible")
 LARGEST_CELL = 2**31 - 1  # characters; the largest C long of every platform
 WHOLE_NUMBER = re.compile(r"(-?[0-9]{1,18})(\.0+)?")  # pandas writes 12.0 where the column has empty cells
 FLAGS = {"true": True, "1": True, "false": False, "0": False, "": None}
@@ -99,7 +99,8 @@ def refuse_header(header: Iterable[str], source: Path | str) -> None:
     """DataError where a column that every table needs is missing, or one that is read is there twice."""
     names = list(header)
     found = ", ".join(shortened(name, 30) for name in names[:12])
-    missing = [name for name in REQUIRED if name not in names]
+    given = [ID_NAMES[0] if name in ID_NAMES else name for name in names]
+    missing = [name for name in REQUIRED if name not in given]
     if missing:
         raise DataError(f"{source}: has no column {', '.join(missing)}; give each column its name (found {found})")
     twice = [name for name in COLUMNS if names.count(name) > 1]

@@ -8,6 +8,7 @@ from dokhae.metrics.rules import (
     ENGLISH_WORDS_WITH_NULL,
     KOREAN_CHARACTERS,
     KOREAN_CHARACTERS_HTML,
+    KOREAN_RUNS_WITH_NULL,
     Rule,
 )
 from dokhae.metrics.scores import has_answer_by_id, score_answer, score_each
@@ -18,6 +19,7 @@ __all__ = [
     "ENGLISH_WORDS_WITH_NULL",
     "KOREAN_CHARACTERS",
     "KOREAN_CHARACTERS_HTML",
+    "KOREAN_RUNS_WITH_NULL",
     "Curve",
     "Rule",
     "Thresholds",

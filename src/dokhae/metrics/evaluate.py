@@ -71,9 +71,5 @@ def _average_with_total(scores: Sequence[Score], rule: Rule) -> Report:
 
 
 def _average(scores: Sequence[Score], rule: Rule) -> Report:
-    # A loop, left to right: from Python 3.12 on, sum() compensates and gives another last digit than the scripts.
-    exact_match = f1 = 0.0
-    for one_exact_match, one_f1 in scores:
-        exact_match += one_exact_match
-        f1 += one_f1
-    return {rule.exact_match_key: 100.0 * exact_match / len(scores), rule.f1_key: 100.0 * f1 / len(scores)}
+    exact_matches, f1s = zip(*scores, strict=True)
+    return {rule.exact_match_key: rule.average(exact_matches), rule.f1_key: rule.average(f1s)}

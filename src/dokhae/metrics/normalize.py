@@ -12,6 +12,8 @@ from dokhae.errors import DataError
 ASCII_PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]")
 ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 QUOTES_AND_BRACKETS = re.compile("['\"《》<>〈〉()‘’]")
+# KLUE's script means the same but closes its bracket too early: one of some characters, and then these four in a row.
+QUOTE_BEFORE_BRACKETS = re.compile("['\"《》<>〈〉][(][)]‘’")
 
 # Where none of these occurs, the parser changes nothing but spaces (a test asks it about every character). Besides
 # tags and entities: control characters, a byte order mark, non-characters and halves of surrogate pairs.
@@ -35,6 +37,14 @@ def normalize_korean(text: str) -> str:
     # Lower-casing stays between the two: a capital sigma becomes another letter at the end of a word.
     text = QUOTES_AND_BRACKETS.sub(" ", text)
     text = ASCII_PUNCTUATION.sub("", text.lower())
+    return " ".join(text.split())
+
+
+@remember
+def normalize_klue(text: str) -> str:
+    """Lower-case words without ASCII punctuation, one space between them; other quotes and brackets stay."""
+    text = QUOTE_BEFORE_BRACKETS.sub(" ", text.lower())
+    text = ASCII_PUNCTUATION.sub("", text)
     return " ".join(text.split())
 
 

@@ -1,15 +1,14 @@
-"""Exact match and F1 of single questions, 0 to 1."""
+"""Exact match and the second score, F1 or what the rule has in its place, of single questions, 0 to 1."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from dokhae.errors import DataError
 from dokhae.metrics.rules import Rule
 from dokhae.types import Example
 
-Score = tuple[float, float]  # exact match, F1
+Score = tuple[float, float]  # exact match, F1 as the rule takes it
 
 
 def score_answer(prediction: str, golds: Collection[str], rule: Rule) -> Score:
@@ -24,28 +23,18 @@ def score_answer(prediction: str, golds: Collection[str], rule: Rule) -> Score:
         raise DataError("no gold answer to compare with; score with labelled data, or a rule that knows unanswerables")
     if predicted in normalized:
         return 1.0, 1.0 if predicted else rule.f1_of_two_empty
-    return 0.0, best_f1(rule.units(predicted), [rule.units(gold) for gold in normalized])
+    return 0.0, best_f1(rule.units(predicted), [rule.units(gold) for gold in normalized], rule)
 
 
-def best_f1(predicted: Sequence[str], golds: Iterable[Sequence[str]]) -> float:
+def best_f1(predicted: Sequence[str], golds: Iterable[Sequence[str]], rule: Rule) -> float:
     """The best F1 of units (words or characters) over golds that differ from the prediction."""
     best = 0.0
     for gold in golds:
-        shared = count_shared(predicted, gold)
+        shared = rule.shared(predicted, gold)
         if shared:
             precision, recall = shared / len(predicted), shared / len(gold)
             best = max(best, 2 * precision * recall / (precision + recall))
     return best
-
-
-def count_shared(predicted: Sequence[str], gold: Sequence[str]) -> int:
-    """How many units two texts share, each as often as both have it."""
-    predicted_once, gold_once = set(predicted), set(gold)
-    if len(predicted_once) == len(predicted) or len(gold_once) == len(gold):
-        return len(
-            predicted_once & gold_once
-        )  # nothing repeats on one side, so counting, which is slow, changes nothing
-    return sum((Counter(predicted) & Counter(gold)).values())
 
 
 def score_each(examples: Iterable[Example], predictions: Mapping[str, str], rule: Rule) -> dict[str, Score]:

@@ -17,17 +17,21 @@ if TYPE_CHECKING:
 
 TITLES = {
     "pr_exact": "Precision-Recall curve for Exact Match score",
-    "pr_f1": "Precision-Recall curve for F1 score",
+    "pr_f1": "Precision-Recall curve for {f1} score",
     "pr_oracle": "Oracle Precision-Recall curve (binary task of HasAns vs. NoAns)",
 }
 
 
 def draw_squad2_images(
-    folder: Path, curves: Mapping[str, Curve], na_probs: Mapping[str, float], has_answer: Mapping[str, bool]
+    folder: Path,
+    curves: Mapping[str, Curve],
+    na_probs: Mapping[str, float],
+    has_answer: Mapping[str, bool],
+    f1_label: str = "F1",
 ) -> list[Path]:
     """Write pr_*.png and na_prob_hist_*.png into the folder; a subset without questions gets no image."""
     make_folder(folder)
-    images = {f"{name}.png": _draw_curve(curve, TITLES[name]) for name, curve in curves.items()}
+    images = {f"{name}.png": _draw_curve(curve, TITLES[name].format(f1=f1_label)) for name, curve in curves.items()}
     for subset, wanted in (("hasAns", True), ("noAns", False)):
         probabilities = [na_probs[id] for id, answerable in has_answer.items() if answerable is wanted]
         if probabilities:

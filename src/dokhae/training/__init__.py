@@ -6,9 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from dokhae.errors import optional
-from dokhae.training.config import KeepConfig, OptimizerConfig, TrackConfig, TrainConfig, Watch
+from dokhae.training.config import KeepConfig, OptimizerConfig, TrackConfig, TrainConfig, Watch, Which
 
-__all__ = ["KeepConfig", "OptimizerConfig", "TrackConfig", "TrainConfig", "Watch", "resume", "train"]
+__all__ = [
+    "KeepConfig",
+    "OptimizerConfig",
+    "TrackConfig",
+    "TrainConfig",
+    "Watch",
+    "Which",
+    "evaluate_run",
+    "reproduce",
+    "resume",
+    "train",
+]
 
 
 def train(config: TrainConfig, show: bool = True, watch: Watch | None = None) -> dict[str, Any]:
@@ -30,3 +41,31 @@ def resume(
     with optional("training", "train"):
         from dokhae.training.fit import resume as go_on
     return go_on(Path(run), show, trust_remote_code, watch)
+
+
+def evaluate_run(
+    run: Path | str,
+    checkpoints: Which = "best",
+    device: str = "auto",
+    show: bool = True,
+    trust_remote_code: bool = False,
+) -> dict[str, Any]:
+    """Score a run's checkpoints on its dev file; returns what its best_results.json then holds.
+
+    checkpoints: "last", "best" (by the dev score that the run keeps them by) or "all" that are there.
+    """
+    with optional("scoring a run", "train"):
+        from dokhae.training.scoring import score_checkpoints
+    return score_checkpoints(Path(run), checkpoints, device, show, trust_remote_code)
+
+
+def reproduce(
+    run: Path | str, out: Path | str | None = None, show: bool = True, trust_remote_code: bool = False
+) -> dict[str, Any]:
+    """Train a finished run again, from its own record, and compare; returns what the new reproduction.json holds.
+
+    out: the new run folder; RUN-again unless given. Raises DokhaeError with exit code 1 where scores differ.
+    """
+    with optional("training", "train"):
+        from dokhae.training.reproduction import reproduce as run_again
+    return run_again(Path(run), None if out is None else Path(out), show, trust_remote_code)

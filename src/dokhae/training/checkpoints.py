@@ -26,6 +26,11 @@ WATCHED = {"loss": ("dev_loss", "min"), "em": ("dev_em", "max"), "f1": ("dev_f1"
 LAST = "last.ckpt"
 
 
+def best_in(checkpoint: dict[str, Any]) -> list[str]:
+    """The file names of a run's best checkpoints, the best first, as its last checkpoint knows them."""
+    return [name for _, name in checkpoint["callbacks"][Checkpoints.__qualname__]["best"]]
+
+
 class Interrupted(DokhaeError):
     """The user or the system asked the training to stop."""
 

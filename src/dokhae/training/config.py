@@ -12,6 +12,7 @@ from dokhae.decoding import DecodingConfig
 from dokhae.encoding import WindowConfig
 from dokhae.errors import SettingsError
 
+Which = Literal["last", "best", "all"]  # of a run's checkpoints
 Watch = Callable[[int, dict[str, float]], None]  # (optimizer steps done, {"loss", "em", "f1"} on the dev file)
 
 
@@ -52,7 +53,7 @@ class TrackConfig:
 class TrainConfig:
     """Settings of one training run."""
 
-    benchmark: str  # squad-1.1, squad-2.0 or korquad-1.0: how data is read and scored
+    benchmark: str  # squad-1.1, squad-2.0, korquad-1.0 or klue-mrc: how data is read and scored
     model: str  # encoder: hub name or local folder
     train: Path  # training data: .json, .jsonl, .csv, .tsv or .parquet
     out: Path  # run folder to create

@@ -29,6 +29,7 @@ from dokhae.training.isolation import isolated
 from dokhae.training.logs import Progress, loggers
 from dokhae.training.module import ReaderModule
 from dokhae.training.splits import make_split, read_split
+from dokhae.training.trackers import check_trackers, tracked
 
 log = logging.getLogger("dokhae")
 LIGHTNING_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
@@ -60,6 +61,7 @@ def _fit(
     benchmark = benchmarks.find(config.benchmark)
     device = choose_device(config.device)
     check_precision(config.precision, device)
+    check_trackers(config)
     train = read_split(config.train, benchmark, config.max_train_examples, config.misplaced_answers)
     dev = read_split(config.dev, benchmark, config.max_dev_examples, None) if config.dev else None
     source = loading.locate(config.model)
@@ -97,8 +99,8 @@ def _train(module: ReaderModule, data: ReaderData, checkpoints: Checkpoints, dev
     last = checkpoints.folder / LAST
     clear_left_over(make_folder(checkpoints.folder))
     clear_left_over(checkpoints.config.out)
-    with quiet():
-        trainer = make_trainer(module, checkpoints, device, show)
+    with quiet(), tracked(checkpoints.config) as trackers:
+        trainer = make_trainer(module, checkpoints, device, show, trackers)
         with checkpoints.listening():
             trainer.fit(
                 module,
@@ -111,10 +113,12 @@ def _train(module: ReaderModule, data: ReaderData, checkpoints: Checkpoints, dev
             checkpoints.keep_if_best(trainer)
 
 
-def make_trainer(module: ReaderModule, checkpoints: Checkpoints, device: str, show: bool) -> pl.Trainer:
+def make_trainer(
+    module: ReaderModule, checkpoints: Checkpoints, device: str, show: bool, trackers: list[Any]
+) -> pl.Trainer:
     """Lightning's trainer with what the config asks for."""
     config = module.config
-    callbacks: list[Any] = [Progress(module.steps, show)]
+    callbacks: list[Any] = [Progress(module.steps, show, module.benchmark.rule.f1_label)]
     if config.keep.patience is not None:
         monitor, mode = WATCHED[config.keep.best_by]
         callbacks.append(
@@ -130,7 +134,7 @@ def make_trainer(module: ReaderModule, checkpoints: Checkpoints, device: str, sh
         gradient_clip_val=config.optimizer.clip or None,
         deterministic="warn" if device == "cpu" else None,
         callbacks=[*callbacks, checkpoints],  # checkpoints last: they save the state of the others
-        logger=loggers(config.out),
+        logger=[*loggers(config.out), *trackers],
         plugins=[AtomicCheckpoints(checkpoints.identity)],
         default_root_dir=config.out,
         num_sanity_val_steps=0,
@@ -169,14 +173,9 @@ def check_length(config: TrainConfig, longest: int | None) -> None:
 
 
 def resume(run: Path, show: bool = True, trust_remote_code: bool = False, watch: Watch | None = None) -> dict[str, Any]:
-    """Go on with an interrupted run from its last checkpoint. Raises SettingsError where there is nothing to resume.
-
-    trust_remote_code has to be said again: the run folder may be somebody else's.
-    """
-    config = runs.load(run)
+    """Go on with an interrupted run from its last checkpoint. Raises SettingsError where there is nothing to resume."""
+    config = runs.load(run, trust_remote_code)
     if runs.finished(run):
         log.info("%s is finished; there is nothing left to do", run)
         return read_json(run / "scores.json") if config.dev else {}
-    if config.trust_remote_code and not trust_remote_code:
-        raise SettingsError(f"{run}: runs Python code that comes with its model; allow that with --trust_remote_code")
     return fit(config, show, watch, resumed=True, before=runs.identity(run))

@@ -39,8 +39,11 @@ def identity_of(model: Any, tokenizer: PairTokenizer) -> Identity:  # noqa: ANN4
     return Identity(__version__, digest.hexdigest(), hashlib.sha256(tokenizer.identity.encode()).hexdigest())
 
 
-def identity_in(path: Path) -> Identity:
-    """What a checkpoint says of itself. SettingsError where it cannot be read, or is none of this version's."""
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What a checkpoint holds, its tensors without their values.
+
+    SettingsError where it cannot be read, or is none of this version's.
+    """
     advice = "train again into another folder"
     try:
         content = torch.load(path, map_location="meta", weights_only=True)
@@ -53,7 +56,12 @@ def identity_in(path: Path) -> Identity:
     if found["version"] != __version__:
         raise SettingsError(f"{path}: was written by dokhae {found['version']}, and this is {__version__}; go on with "
                             f"that version, or {advice}")  # fmt: skip
-    return from_mapping(Identity, found, str(path))
+    return dict(content)
+
+
+def identity_in(path: Path) -> Identity:
+    """What a checkpoint says of itself; errors as of read_checkpoint."""
+    return from_mapping(Identity, read_checkpoint(path)[KEY], str(path))
 
 
 def check_same(now: Identity, before: Identity, model: str, what: str) -> None:

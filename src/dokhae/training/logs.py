@@ -31,8 +31,8 @@ def loggers(run: Path) -> list[Any]:
 class Progress(pl.Callback):
     """Steps done, loss, scores and time left, on stderr."""
 
-    def __init__(self, steps: int, show: bool) -> None:
-        self.steps, self.show = steps, show
+    def __init__(self, steps: int, show: bool, f1_label: str) -> None:
+        self.steps, self.show, self.f1_label = steps, show, f1_label
         self._stack = ExitStack()
         self._update: Update = lambda done, note="", news=False: None  # a resumed run may have no step left
         self._loss = self._scores = ""
@@ -51,7 +51,8 @@ class Progress(pl.Callback):
         """The scores of the epoch."""
         metrics = trainer.callback_metrics
         if "dev_em" in metrics:
-            self._scores = f"  dev EM {float(metrics['dev_em']):.2f} F1 {float(metrics['dev_f1']):.2f}"
+            second = f"{self.f1_label} {float(metrics['dev_f1']):.2f}"
+            self._scores = f"  dev EM {float(metrics['dev_em']):.2f} {second}"
             self._update(trainer.global_step, self._loss + self._scores, news=True)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:

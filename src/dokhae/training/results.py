@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ import torch
 from dokhae import metrics
 from dokhae.benchmarks import Benchmark
 from dokhae.decoding import choose
+from dokhae.encoding import Layout
 from dokhae.files import sha256, write_json
 from dokhae.model.saving import save_model
 from dokhae.model.span import TorchScore
@@ -20,10 +22,70 @@ from dokhae.progress import track
 from dokhae.settings import NullThreshold, ReaderSettings
 from dokhae.training.checkpoints import LAST, Checkpoints
 from dokhae.training.config import TrainConfig
+from dokhae.training.data import Split
 from dokhae.training.module import ReaderModule
 from dokhae.types import Example, Prediction
 
 log = logging.getLogger("dokhae")
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A model's answers to the dev split, and what the official rule says of them."""
+
+    predictions: list[Prediction]
+    threshold: NullThreshold | None  # None: the benchmark has no unanswerable questions
+    scores: dict[str, float | int]
+    digest: str  # SHA-256 of the dev file
+
+    def content(self, config: TrainConfig) -> dict[str, Any]:
+        """As scores.json has it."""
+        report: dict[str, Any] = {
+            "benchmark": config.benchmark,
+            "data": str(config.dev),
+            "sha256": self.digest,
+            "scores": self.scores,
+        }
+        if self.threshold is not None:
+            report["null_threshold"] = self.threshold.described(self.digest)
+        return report
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """A run's dev split, ready to score one model after another."""
+
+    config: TrainConfig
+    benchmark: Benchmark
+    dev: Split
+    dev_file: Path
+    layout: Layout
+    device: str
+
+    def __call__(self, model: torch.nn.Module, show: bool) -> Scored:
+        """Answer every question, with the null threshold of the config or else one fitted here."""
+        rule, given = self.benchmark.rule, self.config.null_threshold
+        with track("predict dev", self.dev.features.window_count, show, " windows") as update:
+            always_answered = predict(
+                self.dev.examples,
+                self.dev.features,
+                self.layout,
+                TorchScore(model, self.device, self.config.precision),
+                self.config.decoding,
+                float("inf") if rule.has_null else None,
+                2 * self.config.batch_size,
+                update,
+            )
+        digest = sha256(self.dev_file)
+        threshold = None
+        if rule.has_null and given is None:
+            threshold = fit_threshold(self.dev.examples, always_answered, rule, self.dev_file.name, digest)
+        elif rule.has_null:
+            threshold = NullThreshold(given, "set")  # type: ignore[arg-type]
+        value = None if threshold is None else threshold.value
+        predictions = [choose(prediction, value) for prediction in always_answered]
+        texts = {prediction.id: prediction.text for prediction in predictions}
+        return Scored(predictions, threshold, metrics.evaluate(self.dev.examples, texts, rule), digest)
 
 
 def keep_model(
@@ -35,8 +97,7 @@ def keep_model(
 ) -> ReaderSettings:
     """Write the best weights (the last ones without a dev split) with the tokenizer and the reader's settings."""
     name = checkpoints.best[0][1] if checkpoints.best else LAST
-    weights = torch.load(checkpoints.folder / name, map_location="cpu", weights_only=True)["state_dict"]
-    module.load_state_dict(weights)
+    module.model.load_state_dict(weights_in(checkpoints.folder / name))
     log.info("model: from checkpoints/%s", name)
     given = config.null_threshold
     threshold = NullThreshold() if given is None else NullThreshold(given, "set")
@@ -50,41 +111,24 @@ def keep_model(
     return settings
 
 
+def weights_in(checkpoint: Path) -> dict[str, torch.Tensor]:
+    """The model's weights in a checkpoint, under the names that the model has for them."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    return {name.removeprefix("model."): weight for name, weight in state.items()}
+
+
 def score(
     config: TrainConfig, module: ReaderModule, benchmark: Benchmark, settings: ReaderSettings, device: str, show: bool
 ) -> dict[str, Any]:
     """Predict the dev split with the final model, fit the null threshold where there is one, write and score."""
     if module.data.dev is None or config.dev is None:
         return {}
-    examples, features = module.data.dev.examples, module.data.dev.features
-    has_null = benchmark.rule.has_null
-    with track("predict dev", features.window_count, show, " windows") as update:
-        always_answered = predict(
-            examples,
-            features,
-            module.data.layout,
-            TorchScore(module.model, device, config.precision),
-            config.decoding,
-            float("inf") if has_null else None,
-            2 * config.batch_size,
-            update,
-        )
-    digest = sha256(config.dev)
-    threshold = settings.null_threshold
-    if threshold is not None and threshold.origin == "default":
-        threshold = fit_threshold(examples, always_answered, benchmark.rule, config.dev.name, digest)
-        replace(settings, null_threshold=threshold).save(config.out / "model")
-    predictions = [choose(prediction, None if threshold is None else threshold.value) for prediction in always_answered]
-    write_predictions(config.out / "predictions.json", predictions, has_null)
-    texts = {prediction.id: prediction.text for prediction in predictions}
-    report: dict[str, Any] = {
-        "benchmark": benchmark.name,
-        "data": str(config.dev),
-        "sha256": digest,
-        "scores": metrics.evaluate(examples, texts, benchmark.rule),
-    }
-    if threshold is not None:
-        report["null_threshold"] = threshold.described(digest)
+    scorer = Scorer(config, benchmark, module.data.dev, config.dev, module.data.layout, device)
+    scored = scorer(module.model, show)
+    if scored.threshold is not None:
+        replace(settings, null_threshold=scored.threshold).save(config.out / "model")
+    write_predictions(config.out / "predictions.json", scored.predictions, benchmark.rule.has_null)
+    report = scored.content(config)
     write_json(config.out / "scores.json", report)
     return report
 
@@ -106,4 +150,5 @@ def fit_threshold(
         f1=fitted.f1_threshold,
         split=split,
         sha256=digest,
+        f1_label=rule.f1_label,
     )

@@ -39,12 +39,17 @@ def create(config: TrainConfig) -> None:
     write_text(out / "config.yaml", yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
-def load(run: Path) -> TrainConfig:
-    """The settings that a run was started with. SettingsError where its data is no longer the same."""
+def load(run: Path, trust_remote_code: bool = False) -> TrainConfig:
+    """The settings that a run was started with. SettingsError where its data is no longer the same.
+
+    trust_remote_code has to be said again: the run folder may be somebody else's.
+    """
     path = run / "config.yaml"
     if not path.exists():
         raise SettingsError(f"{run}: is not a run folder (it has no config.yaml)")
     config = replace(from_mapping(TrainConfig, read_settings(path), str(path)), out=run)
+    if config.trust_remote_code and not trust_remote_code:
+        raise SettingsError(f"{run}: runs Python code that comes with its model; allow that with --trust_remote_code")
     before = record_of(run).get("data", {})
     now = data_hashes(config) if before else {}
     for file, digest in now.items():
@@ -66,6 +71,27 @@ def identity(run: Path) -> Identity | None:
         raise SettingsError(f"{run}: has a checkpoint but no run.json, which says on what data and encoder it began; "
                             "put it back, or train again into another folder")  # fmt: skip
     return identity_in(last)
+
+
+def identity_at_start(record: dict[str, Any]) -> Identity:
+    """What run.json says of the encoder that the run began with."""
+    encoder = record["encoder"]
+    return Identity(str(record["versions"]["dokhae"]), encoder["sha256"], encoder["tokenizer_sha256"])
+
+
+def differing_machines(record: dict[str, Any]) -> list[str]:
+    """In what this installation differs from the one of a run, as far as it may change the last bits."""
+    then, now = record.get("versions", {}), versions()
+    lines = [f"ran with {name} {then.get(name)}, this is {now[name]}" for name in now if then.get(name) != now[name]]
+    for name, value in (("platform", platform.platform()), ("threads", torch.get_num_threads())):
+        if record.get(name) != value:
+            lines.append(f"ran with {name} {record.get(name)}, here it is {value}")
+    return lines
+
+
+def versions() -> dict[str, str | None]:
+    """The versions of what shapes the numbers."""
+    return {name: _version(name) for name in PACKAGES}
 
 
 def finished(run: Path) -> bool:
@@ -104,7 +130,7 @@ def recorded(config: TrainConfig, identity: Identity, device: str, steps: int, r
         "encoder": {"sha256": identity.encoder, "tokenizer_sha256": identity.tokenizer},
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "versions": {name: _version(name) for name in PACKAGES},
+        "versions": versions(),
     }
 
     def write(status: str) -> None:

@@ -29,7 +29,7 @@ def download(
     Example: dokhae data download squad-1.1 squad-2.0 korquad-1.0 --out data
 
     Args:
-        names: data sets: squad-1.1, squad-2.0, korquad-1.0
+        names: data sets: squad-1.1, squad-2.0, korquad-1.0, klue-mrc
         out: folder for the files
         source: a mirror (an http or https address that the file names are appended to) or a folder with the files
         overwrite: replace files in --out that are not what was published

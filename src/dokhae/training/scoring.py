@@ -1,0 +1,79 @@
+"""The official scores of a run's checkpoints, and the best of them by number."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dokhae import benchmarks
+from dokhae.encoding import PairTokenizer
+from dokhae.errors import SettingsError
+from dokhae.files import write_json
+from dokhae.model import loading
+from dokhae.model.span import choose_device
+from dokhae.training import runs
+from dokhae.training.checkpoints import LAST, best_in
+from dokhae.training.config import Which
+from dokhae.training.identity import read_checkpoint
+from dokhae.training.results import Scorer, weights_in
+from dokhae.training.splits import make_split, read_split
+
+log = logging.getLogger("dokhae")
+
+
+def score_checkpoints(run: Path, which: Which, device: str, show: bool, trust_remote_code: bool) -> dict[str, Any]:
+    """Score a run's checkpoints on its dev file and write its best_results.json; returns what that holds."""
+    config = runs.load(run, trust_remote_code)
+    if config.dev is None:
+        raise SettingsError(f"{run}: was trained without a dev file; score it with `dokhae predict` and `evaluate`")
+    files = chosen(run, which)
+    benchmark = benchmarks.find(config.benchmark)
+    examples = read_split(config.dev, benchmark, config.max_dev_examples, None)
+    # model/ is there once the run has ended; it stays when the encoder that it began with has gone
+    source = loading.locate(run if (run / "model").is_dir() else config.model)
+    fast = loading.load_tokenizer(source, config.trust_remote_code)
+    model = loading.load_model(source, config.trust_remote_code)
+    tokenizer = PairTokenizer.of(fast, loading.input_names(fast, model))
+    split = make_split("dev", examples, tokenizer, config.windows, show)
+    scorer = Scorer(config, benchmark, split, config.dev, tokenizer.layout, choose_device(device))
+    entries = [scored(scorer, model, file, show) for file in files]
+    key = benchmark.rule.exact_match_key if config.keep.best_by == "em" else benchmark.rule.f1_key
+    report = {
+        "best_by": key,
+        "best": max(entries, key=lambda entry: float(entry["scores"][key])),
+        "checkpoints": entries,
+    }
+    write_json(run / "best_results.json", report)
+    return report
+
+
+def scored(scorer: Scorer, model: torch.nn.Module, file: Path, show: bool) -> dict[str, Any]:
+    """One checkpoint's entry in best_results.json."""
+    step = int(read_checkpoint(file)["global_step"])
+    try:
+        model.load_state_dict(weights_in(file))
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SettingsError(f"{file}: does not fit the model of this run: {reason}") from None
+    log.info("checkpoint %s, step %d", file.name, step)
+    return {"checkpoint": file.name, "step": step, **scorer(model, show).content(scorer.config)}
+
+
+def chosen(run: Path, which: Which) -> list[Path]:
+    """The last checkpoint, the one with the best dev score, or all of them in the order of their steps.
+
+    Of this run alone: what it knows by its own last checkpoint. SettingsError where there is none.
+    """
+    folder = run / "checkpoints"
+    last = folder / LAST
+    if not last.exists():
+        raise SettingsError(f"{folder}: there is no checkpoint yet; go on with: dokhae train --resume {run}")
+    best = [folder / name for name in best_in(read_checkpoint(last)) if (folder / name).exists()]
+    if which == "last" or not best:
+        return [last]
+    if which == "best":
+        return best[:1]
+    return [*sorted(best, key=lambda file: int(read_checkpoint(file)["global_step"])), last]
