@@ -17,7 +17,10 @@ SOURCES = Path(dokhae.__file__).parent
 COMMON = frozenset({"errors", "files", "types", "records", "progress"})  # ground that every room stands on
 COMMON_THIRD = frozenset({"yaml", "rich"})
 EVERYTHING = frozenset(path.stem for path in SOURCES.iterdir() if path.suffix in ("", ".py") and path.stem[0] != "_")
-HEAVY = ("torch", "transformers", "lightning", "matplotlib", "pyarrow", "sentencepiece", "huggingface_hub", "httpx2")
+HEAVY = (
+    "torch", "transformers", "lightning", "matplotlib", "pyarrow", "sentencepiece", "huggingface_hub", "httpx2",
+    "optuna", "sqlalchemy",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ ROOMS = {
     "progress": Room(),
     "data": Room(third="bs4 lxml pyarrow", late_third="httpx2"),
     "encoding": Room(third="numpy tokenizers platformdirs"),
-    "model": Room(third="numpy torch transformers huggingface_hub"),
+    "model": Room(third="numpy torch transformers huggingface_hub tokenizers", late_third="sentencepiece"),
     "decoding": Room(third="numpy"),
     "metrics": Room(third="numpy bs4"),
     "benchmarks": Room(ours="data metrics"),
@@ -57,6 +60,11 @@ ROOMS = {
     "training": Room(
         ours="data encoding model decoding metrics benchmarks predict settings outputs ceiling",
         third="numpy torch lightning transformers",
+        late_third="wandb",
+    ),
+    "recipes": Room(ours="training.config benchmarks"),
+    "sweeps": Room(
+        ours="training recipes benchmarks", third="numpy optuna sqlalchemy filelock", late_third="matplotlib"
     ),
     "cli": Room(ours="encoding decoding training.config", late=EVERYTHING, third="tyro", late_third=" ".join(HEAVY)),
     "__init__": Room(late=EVERYTHING),
@@ -153,6 +161,8 @@ def test_the_common_ground_imports_only_itself():
         ("cli", "dokhae.training.fit", True, True),
         ("cli", "torch", False, False),
         ("training", "dokhae.cli", True, False),
+        ("recipes", "dokhae.training.config", False, True),
+        ("recipes", "dokhae.training.fit", True, False),
     ],
 )
 def test_the_table_is_read_as_it_is_meant(room, module, late, verdict):
@@ -189,10 +199,25 @@ def run_verb(*arguments: str) -> tuple[str, list[str]]:
 
 
 @pytest.mark.parametrize(
-    "module", ["dokhae", "dokhae.reader", "dokhae.evaluation", "dokhae.training", "dokhae.ceiling"]
+    "module",
+    [
+        "dokhae",
+        "dokhae.reader",
+        "dokhae.evaluation",
+        "dokhae.training",
+        "dokhae.ceiling",
+        "dokhae.recipes",
+        "dokhae.sweeps",
+    ],  # fmt: skip
 )
 def test_importing_the_api_loads_nothing_heavy(module):
     assert run_and_name_heavy(f"import {module}") == ("", [])
+
+
+def test_listing_recipes_loads_nothing_heavy():
+    said, heavy = run_verb("recipes", "lyeoni")
+    assert heavy == []
+    assert said.startswith("recipe\tencoder\t")
 
 
 def test_help_loads_nothing_heavy():
@@ -204,7 +229,7 @@ def test_help_loads_nothing_heavy():
 @pytest.mark.parametrize(
     "verb",
     [
-        "train", "predict", "evaluate", "ask", "ceiling", "scratch", "demo", "doctor",
+        "train", "predict", "evaluate", "ask", "ceiling", "scratch", "recipes", "sweep", "demo", "doctor",
         "data", "data download", "data audit", "data convert",
     ],
 )  # fmt: skip

@@ -111,6 +111,20 @@ def test_a_file_without_settings_is_refused(text, message, tmp_path):
         read_settings(path)
 
 
+@pytest.mark.parametrize("second", ["max_length: 6", "max-length: 6"])
+def test_a_name_that_is_given_twice_is_refused(second, tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(f"a: {{max_length: 1}}\nmax_length: 5\n{second}\n")
+    with pytest.raises(SettingsError, match=r"run\.yaml: 'max.length' is given twice \(line 3\)"):
+        read_settings(path)
+
+
+def test_a_merged_mapping_may_be_overridden(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("a: &a {x: 1, y: 2}\nb: &b {<<: *a, x: 3}\nc: {<<: *b, y: 4}\n")
+    assert read_settings(path) == {"a": {"x": 1, "y": 2}, "b": {"x": 3, "y": 2}, "c": {"x": 3, "y": 4}}
+
+
 def test_a_misspelt_name_has_a_nearest_one_or_all():
     assert nearest("lerning_rate", ["learning_rate", "epochs"]) == "; did you mean learning_rate?"
     assert nearest("xyz", ["learning_rate", "epochs"]) == "; known are learning_rate, epochs"

@@ -34,6 +34,8 @@ ROBERTA_SPECIALS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 XLNET_SPECIALS = ["<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>", "<eop>", "<eod>"]
 ALBERT_SPECIALS = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]
 GEMMA_SPECIALS = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"]
+DEBERTA_SPECIALS = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
+BIG_BIRD_SPECIALS = ["<pad>", "</s>", "<s>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]
 SIZE = 1200  # entries: enough for words of the sample, few enough that most words fall into pieces
 
 
@@ -46,6 +48,13 @@ def train_tokenizer(kind: str) -> Any:
 def pair_tokenizer(kind: str) -> PairTokenizer:
     """The tokenizer as dokhae sees it; shared, for it has no state."""
     return PairTokenizer.of(train_tokenizer(kind))
+
+
+def train_luke() -> Any:
+    """LUKE's: RoBERTa's with a vocabulary of entities. Not one of TOKENIZERS, for its models are refused."""
+    entries, merges = byte_level()
+    entities = _numbered(("[UNK]", "[PAD]", "[MASK]", "[MASK2]", "서울"))
+    return transformers.LukeTokenizer(vocab=_numbered(entries), merges=list(merges), entity_vocab=entities)
 
 
 def corpus() -> Iterator[str]:
@@ -176,6 +185,37 @@ def _xlnet() -> Any:
     return fast
 
 
+def _deberta() -> Any:
+    entries, _ = sentence_pieces(corpus, "identity", tuple(DEBERTA_SPECIALS))
+    return transformers.DebertaV2TokenizerFast(vocab=list(entries))
+
+
+def _big_bird() -> Any:
+    entries, _ = sentence_pieces(corpus, "identity", tuple(BIG_BIRD_SPECIALS))
+    return transformers.BigBirdTokenizerFast(vocab=list(entries))
+
+
+def _modernbert() -> Any:
+    """Byte-level BPE with BERT's special tokens behind the others, two token types, and offsets with their spaces."""
+    learnt, merges = byte_level()
+    entries = (*learnt[len(ROBERTA_SPECIALS) :], *BERT_SPECIALS)
+    backend = Tokenizer(models.BPE(_numbered(entries), list(merges)))
+    backend.normalizer = normalizers.NFC()
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    backend.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", entries.index("[CLS]")), ("[SEP]", entries.index("[SEP]"))],
+    )
+    names = ("pad", "unk", "cls", "sep", "mask")
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        **{f"{name}_token": token for name, token in zip(names, BERT_SPECIALS, strict=True)},
+        model_input_names=["input_ids", "attention_mask"],
+    )
+
+
 def _gemma() -> Any:
     """As mmBERT's: spaces become word marks in the normaliser, and what is not in the vocabulary becomes bytes."""
     entries, merges = word_marked()
@@ -209,10 +249,13 @@ TOKENIZERS: dict[str, Callable[[], Any]] = {
     "albert": _albert,
     "xlm-roberta": _xlm_roberta,
     "xlnet": _xlnet,
+    "deberta": _deberta,
+    "big-bird": _big_bird,
+    "modernbert": _modernbert,
     # The rest for the sake of their offsets and layouts.
     "bert-nfc": _bert_composing,
     "roberta-untrimmed": lambda: _roberta(trim_offsets=False),
     "roberta-left": lambda: _roberta(padding_side="left"),
-    "roberta-nfc": lambda: _roberta(normalizers.NFC(), add_prefix_space=True),  # the normaliser of ModernBERT
+    "roberta-nfc": lambda: _roberta(normalizers.NFC(), add_prefix_space=True),
     "gemma": _gemma,
 }

@@ -122,7 +122,7 @@ def untrained(config: TrainConfig) -> Reader:
     import torch
 
     from dokhae.encoding import PairTokenizer
-    from dokhae.model import loading
+    from dokhae.model import inputs, loading
     from dokhae.model.span import TorchScore
     from dokhae.reader import Reader
 
@@ -130,7 +130,7 @@ def untrained(config: TrainConfig) -> Reader:
     torch.manual_seed(config.seed)
     model = loading.load_model(source)
     fast = loading.load_tokenizer(source)
-    tokenizer = PairTokenizer.of(fast, loading.input_names(fast, model))
+    tokenizer = PairTokenizer.of(fast, inputs.input_names(fast, model))
     settings = ReaderSettings(config.benchmark, config.windows, config.decoding, NullThreshold())
     return Reader(tokenizer, TorchScore(model), settings)
 

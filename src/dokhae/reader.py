@@ -51,16 +51,16 @@ class Reader:
         settings: overrides what was saved with the model; a model that dokhae did not train has the defaults, cut to
         what its positions allow. Raises ModelError where there is no such model, or none with a fast tokenizer.
         """
-        from dokhae.model import loading
+        from dokhae.model import inputs, loading
 
         source = loading.locate(model)
         fast = loading.load_tokenizer(source, trust_remote_code)
         network = loading.load_trained(source, trust_remote_code)
-        longest = loading.longest_input(network)
+        longest = inputs.longest_input(network)
         if settings is None:
             saved = loading.find_file(source, FILE_NAME)
             settings = (ReaderSettings.load(saved.parent) if saved else None) or _defaults(longest)
-        tokenizer = PairTokenizer.of(fast, loading.input_names(fast, network))
+        tokenizer = PairTokenizer.of(fast, inputs.input_names(fast, network))
 
         from dokhae.model.span import TorchScore, check_precision, choose_device
 

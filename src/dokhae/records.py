@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import types
 import typing
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ def from_mapping(kind: type[Record], content: Any, where: str) -> Record:  # noq
     """
     if not isinstance(content, Mapping):
         raise SettingsError(f"{where}: has to be a mapping of setting: value")
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]
     known = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for name in content:
         if name not in known:
@@ -42,8 +43,21 @@ def read_settings(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file; hyphens in names are read as underscores."""
     import yaml
 
+    class Loader(yaml.SafeLoader):
+        """Refuses a name that is given twice, where YAML would keep the last one."""
+
+        def compose_mapping_node(self, anchor: Any) -> Any:  # noqa: ANN401 - PyYAML has no types
+            node = super().compose_mapping_node(anchor)
+            seen: set[str] = set()
+            for key, _ in node.value:
+                name = str(key.value).replace("-", "_")
+                if name in seen:
+                    raise SettingsError(f"{path}: {key.value!r} is given twice (line {key.start_mark.line + 1})")
+                seen.add(name)
+            return node
+
     try:
-        content = yaml.safe_load(read_text(path))
+        content = yaml.load(read_text(path), Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise SettingsError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
@@ -62,6 +76,11 @@ def nearest(name: str, known: list[str]) -> str:
     """A hint for a misspelt name, "" where nothing is near."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def _required(field: dataclasses.Field[Any]) -> bool:

@@ -29,6 +29,15 @@ def test_xlnet_pads_on_the_left_has_the_context_first_and_the_cls_last():
     assert (layout.cls, layout.question_first, layout.pad_left, layout.pad_type) == ((2, 1), False, True, 3)
 
 
+@pytest.mark.parametrize("kind", ["deberta", "big-bird", "modernbert"])
+def test_sentencepiece_and_byte_level_tokenizers_may_frame_a_pair_as_bert_does(kind):
+    """Token types too, whether the model then takes them or not."""
+    fast, layout = train_tokenizer(kind), pair_tokenizer(kind).layout
+    assert layout.specials == ((fast.cls_token_id,), (fast.sep_token_id,), (fast.sep_token_id,))
+    assert (layout.special_types, layout.text_types) == (((0,), (0,), (1,)), (0, 1))
+    assert (layout.cls, layout.question_first, layout.pad_left) == ((0, 0), True, False)
+
+
 def test_the_model_is_asked_for_what_it_takes():
     assert pair_tokenizer("bert").layout.input_names == ("input_ids", "token_type_ids", "attention_mask")
     assert pair_tokenizer("distilbert").layout.input_names == ("input_ids", "attention_mask")
@@ -63,5 +72,6 @@ def test_ids_alone_are_those_with_offsets(kind):
 @pytest.mark.parametrize("kind", TOKENIZERS)
 def test_the_unknown_token_is_the_tokenizers_own(kind):
     fast = train_tokenizer(kind)
-    unknown = None if kind.startswith("roberta") else fast.unk_token_id
+    byte_level = kind.startswith(("roberta", "modernbert"))  # nothing is unknown to them
+    unknown = None if byte_level else fast.unk_token_id
     assert pair_tokenizer(kind).unknown_id == unknown

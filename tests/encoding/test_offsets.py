@@ -14,7 +14,7 @@ from encoding.texts import texts
 from tokenizers_on_the_spot import TOKENIZERS, pair_tokenizer, train_tokenizer
 
 kinds = pytest.mark.parametrize("kind", TOKENIZERS)
-composing = pytest.mark.parametrize("kind", ["bert-nfc", "roberta-nfc", "xlm-roberta"])
+composing = pytest.mark.parametrize("kind", ["bert-nfc", "roberta-nfc", "modernbert", "deberta", "xlm-roberta"])
 # The same texts each time: SentencePiece's normaliser in the tokenizers library has more faults than a test can name.
 few = settings(deadline=None, max_examples=40, derandomize=True)
 many = settings(deadline=None, max_examples=150, derandomize=True)
@@ -111,7 +111,7 @@ def visible(text):
 @given(text=texts())
 def test_a_range_holds_what_its_token_was_made_from(kind, text):
     tokenizer = pair_tokenizer(kind)
-    if kind.startswith(("roberta", "bert")) or stacked(tokenizer, text) or set(text) & set("`'"):
+    if kind.startswith(("roberta", "modernbert", "bert")) or stacked(tokenizer, text) or set(text) & set("`'"):
         return  # byte-level pieces are compared above; two quotes in one become one character
     for (token, *_), (start, end) in zip(raw(kind, text), spans(kind, text), strict=True):
         if token not in ("<unk>", "[UNK]") and not token.startswith("<0x"):

@@ -4,19 +4,27 @@ import logging
 import shutil
 
 import pytest
+import torch
 import transformers
 from transformers.utils import logging as transformers_logging
 
+from dokhae import Reader
 from dokhae.errors import ModelError
-from dokhae.model import loading
-from tiny_models import KINDS, POSITIONS, make_model
+from dokhae.model import inputs, loading
+from model.local_hub import served
+from tiny_models import FAMILIES, POSITIONS, make_model, shared_tokenizer
+from tokenizers_on_the_spot import train_luke
+
+WITH_TYPES = ("input_ids", "token_type_ids", "attention_mask")
+WITHOUT_TYPES = ("input_ids", "attention_mask")
+UNENDING = ("deberta-v2", "deberta-v3", "xlnet")  # relative positions
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """kind -> folder of a tiny model."""
-    folder = tmp_path_factory.mktemp("kinds")
-    return {kind: make_model(kind, folder / kind) for kind in KINDS}
+    """family -> folder of a tiny model."""
+    folder = tmp_path_factory.mktemp("families")
+    return {family: make_model(family, folder / family) for family in FAMILIES}
 
 
 def test_a_folder_is_taken_as_it_is(tiny_bert):
@@ -41,33 +49,64 @@ def test_an_empty_folder_is_no_model(tmp_path):
         loading.locate(tmp_path)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_models_are_loaded_in_float32_with_their_positions(models, kind):
-    model = loading.load_model(loading.locate(models[kind]))
+def test_a_folder_keeps_the_case_of_its_name(tiny_bert, tmp_path):
+    folder = tmp_path / "KoELECTRA-Base-v3"
+    shutil.copytree(tiny_bert, folder)
+    source = loading.locate(folder)
+    assert (source.name, source.folder) == (str(folder), folder)
+    assert loading.load_model(source).name_or_path == loading.load_tokenizer(source).name_or_path == str(folder)
+
+
+def test_a_name_of_the_hub_keeps_its_case(tiny_bert, tmp_path, monkeypatch):
+    name = "Org/KoELECTRA-Base-v3"
+    monkeypatch.setattr("model.local_hub.NAME", name)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with served(tiny_bert) as hub:
+        template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
+        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+        source = loading.locate(name)
+        assert (source.name, source.folder) == (name, None)
+        assert loading.load_model(source).name_or_path == loading.load_tokenizer(source).name_or_path == name
+        with pytest.raises(ModelError, match="no such model on the hub"):
+            loading.locate(name.lower())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_models_are_loaded_in_float32_with_their_positions(models, family):
+    model = loading.load_model(loading.locate(models[family]))
     assert {str(weights.dtype) for weights in model.parameters()} == {"torch.float32"}
-    assert loading.longest_input(model) == POSITIONS
+    assert inputs.longest_input(model) == (None if family in UNENDING else POSITIONS)
+
+
+def test_sparse_attention_takes_whole_blocks(tmp_path):
+    model = loading.load_model(loading.locate(make_model("big-bird", tmp_path / "big-bird", positions=130)))
+    assert inputs.longest_input(model) == 128
 
 
 @pytest.mark.parametrize(
-    ("kind", "names"),
+    ("family", "names"),
     [
-        ("bert", ("input_ids", "token_type_ids", "attention_mask")),
-        ("electra", ("input_ids", "token_type_ids", "attention_mask")),
-        ("albert", ("input_ids", "attention_mask", "token_type_ids")),  # transformers 5 does not list the types
-        ("roberta", ("input_ids", "attention_mask")),
-        ("distilbert", ("input_ids", "attention_mask")),
+        *((family, WITH_TYPES) for family in ("bert", "electra", "mobilebert", "kobigbird", "xlnet")),
+        *((family, (*WITHOUT_TYPES, "token_type_ids")) for family in ("albert", "big-bird")),  # types are not listed
+        *((family, WITHOUT_TYPES) for family in ("roberta", "xlm-roberta", "longformer", "distilbert")),
+        ("klue-roberta", WITHOUT_TYPES),  # the tokenizer has two types, the model one
+        ("deberta-v3", WITHOUT_TYPES),  # the tokenizer has two types, the model none
+        *((family, WITHOUT_TYPES) for family in ("modernbert", "mmbert")),
     ],
 )
-def test_inputs_are_what_the_tokenizer_makes_and_the_model_takes(models, kind, names):
-    source = loading.locate(models[kind])
-    assert loading.input_names(loading.load_tokenizer(source), loading.load_model(source)) == names
+def test_inputs_are_what_the_tokenizer_makes_and_the_model_takes(models, family, names):
+    source = loading.locate(models[family])
+    assert inputs.input_names(loading.load_tokenizer(source), loading.load_model(source)) == names
 
 
 def test_token_types_without_an_embedding_are_left_out(models):
     """As in KLUE's RoBERTa, whose tokenizer is BERT's."""
     tokenizer = loading.load_tokenizer(loading.locate(models["bert"]))
     model = loading.load_model(loading.locate(models["roberta"]))
-    assert loading.input_names(tokenizer, model) == ("input_ids", "attention_mask")
+    assert inputs.input_names(tokenizer, model) == ("input_ids", "attention_mask")
 
 
 def test_inputs_that_the_files_list_are_taken_as_they_are(models, tmp_path):
@@ -76,17 +115,61 @@ def test_inputs_that_the_files_list_are_taken_as_they_are(models, tmp_path):
     tokenizer.init_kwargs["model_input_names"] = ["input_ids", "attention_mask"]
     tokenizer.save_pretrained(tmp_path)
     tokenizer = loading.load_tokenizer(loading.locate(tmp_path))
-    assert loading.input_names(tokenizer, loading.load_model(source)) == ("input_ids", "attention_mask")
+    assert inputs.input_names(tokenizer, loading.load_model(source)) == ("input_ids", "attention_mask")
+
+
+def test_a_model_that_reads_entities_too_is_refused(tmp_path):
+    tokenizer = train_luke()
+    config = transformers.LukeConfig(
+        vocab_size=len(tokenizer), entity_vocab_size=len(tokenizer.entity_vocab), hidden_size=8, entity_emb_size=8,
+        num_hidden_layers=1, num_attention_heads=2, intermediate_size=8,
+    )  # fmt: skip
+    transformers.LukeForQuestionAnswering(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(ModelError) as caught:
+        Reader.load(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}: LukeForQuestionAnswering also reads entity_ids, entity_attention_mask, entity_token_type_ids, "
+        "entity_position_ids, which a question and a context do not give; choose an encoder of text alone, such as "
+        "BERT, RoBERTa or ELECTRA"
+    )
+
+
+def test_an_input_that_only_the_tokenizer_could_explain_is_refused(models):
+    tokenizer = loading.load_tokenizer(loading.locate(models["roberta"]))
+    config = transformers.LiltConfig(vocab_size=8, hidden_size=24, num_hidden_layers=1, num_attention_heads=2)
+    model = transformers.LiltForQuestionAnswering(config)
+    assert inputs.input_names(tokenizer, model) == WITHOUT_TYPES  # places on a page are not needed
+    tokenizer.model_input_names.append("bbox")
+    with pytest.raises(ModelError, match="LiltForQuestionAnswering also reads bbox, which a question and a context do"):
+        inputs.input_names(tokenizer, model)
+
+
+def test_a_decoder_makes_its_own_inputs():
+    config = transformers.BartConfig(
+        vocab_size=8, d_model=8, encoder_layers=1, decoder_layers=1, encoder_ffn_dim=8, decoder_ffn_dim=8,
+        encoder_attention_heads=2, decoder_attention_heads=2, bos_token_id=0, eos_token_id=2, forced_eos_token_id=2,
+    )  # fmt: skip
+    model = transformers.BartForQuestionAnswering(config)
+    assert inputs.input_names(shared_tokenizer("roberta"), model) == WITHOUT_TYPES
+
+
+@pytest.mark.parametrize("family", ["kobigbird", "longformer"])
+def test_a_model_that_looks_for_another_separator_is_refused(models, family):
+    source = loading.locate(models[family])
+    tokenizer, model = loading.load_tokenizer(source), loading.load_model(source)
+    ours = tokenizer.sep_token_id
+    model.config.sep_token_id = 66  # BigBird's own, wherever a config does not say another
+    with pytest.raises(ModelError, match=f"says that token 66 is the separator, its tokenizer says {ours}; correct"):
+        inputs.input_names(tokenizer, model)
 
 
 def test_relative_positions_have_no_end():
     config = transformers.T5Config(vocab_size=8, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2)
-    assert loading.longest_input(transformers.T5ForQuestionAnswering(config)) is None
+    assert inputs.longest_input(transformers.T5ForQuestionAnswering(config)) is None
 
 
 def test_a_missing_head_is_drawn_from_the_seed_and_told_where_it_matters(tiny_bert, tmp_path, caplog, monkeypatch):
-    import torch
-
     folder = tmp_path / "encoder"
     shutil.copytree(tiny_bert, folder)
     transformers.BertModel(transformers.BertConfig.from_pretrained(folder)).save_pretrained(folder)
@@ -104,6 +187,19 @@ def test_a_missing_head_is_drawn_from_the_seed_and_told_where_it_matters(tiny_be
     caplog.clear()
     loading.load_trained(loading.locate(tiny_bert))
     assert caplog.text == ""
+
+
+def test_a_head_for_beam_search_is_not_taken_for_a_simple_one(tmp_path, caplog, monkeypatch):
+    """The auto class gives XLNet's simple head whatever class config.json names; its weights are not there then."""
+    tokenizer = shared_tokenizer("xlnet")
+    config = transformers.XLNetConfig(vocab_size=len(tokenizer), d_model=8, n_layer=1, n_head=2, d_inner=8)
+    transformers.XLNetForQuestionAnswering(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    monkeypatch.setattr(logging.getLogger("dokhae"), "propagate", True)
+    with torch.random.fork_rng():
+        reader = Reader.load(tmp_path, device="cpu")
+    assert reader.score.model.config.architectures == ["XLNetForQuestionAnswering"]
+    assert "lacks qa_outputs.bias, qa_outputs.weight; they are random now, and so are its answers" in caplog.text
 
 
 def test_a_file_of_a_folder_is_found(tiny_bert):

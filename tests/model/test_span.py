@@ -8,7 +8,8 @@ import torch
 
 from dokhae.errors import ModelError, SettingsError
 from dokhae.model.loading import load_model, locate
-from dokhae.model.span import TorchScore, autocast, check_precision, choose_device, span_loss
+from dokhae.model.span import TorchScore, autocast, check_precision, choose_device, span_logits, span_loss
+from tiny_models import make_model, shared_tokenizer
 
 PRESENT = torch.tensor([[True, True, True, True, False]])
 
@@ -68,6 +69,107 @@ def test_bf16_is_near_float32(network):
 def test_a_token_without_an_embedding_is_named(network):
     with pytest.raises(ModelError, match="token 99999 has no embedding, the model has .* another model's"):
         TorchScore(network)(inputs([2, 99999, 3]))
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """`fresh(family)`: a tiny model of a family, in evaluation."""
+    return lambda family: load_model(locate(make_model(family, tmp_path / family, layers=2))).eval()
+
+
+def pairs(family, *lengths, question=3):
+    """Windows of so many tokens, of a question and a context, padded to the longest."""
+    fast = shared_tokenizer(family)
+    cls, sep = fast.cls_token_id, fast.sep_token_id
+    letters = np.random.default_rng(0).integers(10, 400, size=max(lengths)).tolist()
+    rows = [[cls, *letters[:question], sep, *letters[question : length - 3], sep] for length in lengths]
+    ids = [row + [fast.pad_token_id] * (max(lengths) - len(row)) for row in rows]
+    return {
+        "input_ids": np.array(ids),
+        "attention_mask": np.array([[1] * len(row) + [0] * (max(lengths) - len(row)) for row in rows]),
+        "token_type_ids": np.array([[0] * (question + 2) + [1] * (max(lengths) - question - 2) for _ in rows]),
+    }
+
+
+def own(model, batch):
+    """What the model makes of a batch by itself."""
+    with torch.inference_mode():
+        output = model(**{name: torch.from_numpy(array) for name, array in batch.items()})
+    return output.start_logits.numpy(), output.end_logits.numpy()
+
+
+def same(found, wanted):
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("length", [40, 43])
+def test_sparse_attention_is_the_models_own_after_a_short_window_too(fresh, length):
+    """BigBird switches to full attention when a batch is short, and never back."""
+    long, short = pairs("bert", length), pairs("bert", 12)
+    wanted = own(fresh("kobigbird"), long), own(fresh("kobigbird"), short)
+    assert not np.allclose(wanted[0][0], own(full(fresh("kobigbird")), long)[0], atol=0.01)
+    score = TorchScore(fresh("kobigbird"))
+    for _ in range(2):
+        same(score(long), wanted[0])
+        same(score(short), wanted[1])
+
+
+def full(model):
+    model.bert.set_attention_type("original_full")
+    return model
+
+
+def test_windows_of_other_blocks_in_a_batch_change_nothing(fresh):
+    lengths = (12, 61, 40, 28, 29, 63, 12, 37)
+    score = TorchScore(fresh("kobigbird"))
+    together = score(pairs("bert", *lengths))
+    for row, length in enumerate(lengths):
+        alone = score(pairs("bert", length))
+        same([side[row, :length] for side in together], [side[0] for side in alone])
+
+
+def test_other_blocks_in_a_batch_draw_nothing_and_keep_their_gradients(fresh):
+    model = fresh("kobigbird").train()
+    weights = {name: id(weight) for name, weight in model.named_parameters()}
+    model.config.attention_probs_dropout_prob = 0.0  # of the attention that is made at the switch
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    before = torch.get_rng_state()
+    start, end = span_logits(model, pairs("bert", 40, 12, 61), "cpu")
+    assert torch.equal(torch.get_rng_state(), before)
+    assert {name: id(weight) for name, weight in model.named_parameters()} == weights
+    (start[1, :12].sum() + end[1, :12].sum()).backward()
+    assert all(weight.grad is not None for name, weight in model.named_parameters() if ".layer." in name)
+
+
+def test_sparse_attention_is_in_float32_whatever_the_rest_is_in(fresh):
+    """transformers 5.23 stops with an error where it should be mixed."""
+    batch = pairs("bert", 40, 12)
+    exact, mixed = TorchScore(fresh("kobigbird"))(batch), TorchScore(fresh("kobigbird"), "cpu", "bf16")(batch)
+    same([side[0] for side in mixed], [side[0] for side in exact])
+    assert not np.allclose(mixed[0][1], exact[0][1], rtol=1e-4, atol=1e-4)
+
+
+def test_the_last_token_of_mobilebert_sees_padding_in_every_batch(fresh):
+    score = TorchScore(fresh("mobilebert"))
+    alone, padded = score(pairs("bert-uncased", 24)), score(pairs("bert-uncased", 24, 40))
+    same([side[0] for side in alone], [side[0, :24] for side in padded])
+    full_length = pairs("bert-uncased", 128)  # as many as there are positions
+    same(score(full_length), own(fresh("mobilebert"), full_length))
+
+
+def test_global_attention_is_the_models_own(fresh, caplog):
+    batch = pairs("roberta", 40, 29)
+    batch["input_ids"][:, 5] = shared_tokenizer("roberta").sep_token_id  # two between the texts
+    del batch["token_type_ids"]
+    found = TorchScore(fresh("longformer"))(batch)
+    assert caplog.text == ""  # the model says that it pads to its window
+    same(found, own(fresh("longformer"), batch))
+    batch["input_ids"][0, 20] = shared_tokenizer("roberta").sep_token_id
+    again = TorchScore(fresh("longformer"))(batch)
+    same(again[0][1], found[0][1])
+    assert not np.allclose(again[0][0], found[0][0])
 
 
 @pytest.mark.parametrize(("cuda", "mps", "chosen"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])

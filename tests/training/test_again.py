@@ -6,13 +6,14 @@ import json
 
 import pytest
 import torch
+import yaml
 
 import dokhae
 from dokhae.errors import DokhaeError, SettingsError
 from dokhae.training import KeepConfig, OptimizerConfig
 from tiny_models import make_model
 from training.small import FEW, config, equal, weights, write_squad
-from training.test_resume import another_encoder, ask_to_stop_at
+from training.test_resume import another_encoder, train_and_stop
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +78,7 @@ def test_thresholds_are_fitted_for_each_checkpoint(tmp_path):
 def test_an_interrupted_run_can_be_scored_too(tmp_path, monkeypatch):
     data = write_squad(tmp_path / "few.json", FEW)
     settings = config(make_model("bert", tmp_path / "encoder"), data, tmp_path / "run", epochs=2)
-    with monkeypatch.context() as patch:
-        ask_to_stop_at(1, patch)
-        with pytest.raises(DokhaeError, match="stopped after step 1"):
-            dokhae.train(settings, show=False)
+    train_and_stop(settings, 1, monkeypatch)
     assert dokhae.evaluate_run(settings.out, "best", device="cpu", show=False)["best"]["step"] == 1
 
 
@@ -113,6 +111,7 @@ def test_run_json_holds_all_that_it_takes_to_run_again(run):
     record = json.loads((run / "run.json").read_text())
     assert record["settings"]["optimizer"]["adam_epsilon"] == 1e-8
     assert record["settings"]["keep"] == {"best_by": "em", "best": 20, "patience": None}
+    assert record["settings"] == yaml.safe_load((run / "config.yaml").read_text())
     assert record["command"] and record["seed"] == 42
     assert set(record["encoder"]) == {"sha256", "tokenizer_sha256"}
     assert all(len(digest) == 64 for digest in [*record["encoder"].values(), *record["data"].values()])

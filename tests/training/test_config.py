@@ -37,6 +37,7 @@ from training.small import config
         ({"keep": KeepConfig(best=0)}, r"keep\.best is 0"),
         ({"keep": KeepConfig(patience=0)}, r"keep\.patience is 0"),
         ({"keep": KeepConfig(patience=1), "dev": None}, "needs a dev file"),
+        ({"keep": KeepConfig(patience=1, best_by="last")}, "needs a score to watch"),
     ],
 )
 def test_a_setting_without_meaning_names_itself(changes, message, tmp_path):

@@ -7,13 +7,13 @@ import torch
 from transformers import AutoConfig, AutoModelForQuestionAnswering
 
 import dokhae
-from dokhae.errors import DokhaeError, SettingsError
+from dokhae.errors import SettingsError
 from dokhae.training import OptimizerConfig
 from dokhae.training.module import ReaderModule
 from dokhae.training.optimizers import UncorrectedAdamW, make_optimizer, weight_depths
 from tiny_models import make_model
 from training.small import FEW, config, equal, weights, write_squad
-from training.test_resume import ask_to_stop_at
+from training.test_resume import train_and_stop
 
 SIZES = {
     "vocab_size": 50, "num_hidden_layers": 3, "hidden_size": 8, "num_attention_heads": 2, "intermediate_size": 8,
@@ -131,10 +131,7 @@ def test_a_resumed_run_goes_on_with_the_steps_that_adam_has_taken(tmp_path, monk
         "optimizer": OptimizerConfig(no_bias_correction=True, layer_decay=0.7, frozen_layers=1, schedule="cosine"),
     }  # fmt: skip
     dokhae.train(config(model, data, tmp_path / "whole", **changes), show=False)
-    with monkeypatch.context() as patch:
-        ask_to_stop_at(4, patch)
-        with pytest.raises(DokhaeError, match="stopped after step 4"):
-            dokhae.train(config(model, data, tmp_path / "stopped", **changes), show=False)
+    train_and_stop(config(model, data, tmp_path / "stopped", **changes), 4, monkeypatch)
     dokhae.resume(tmp_path / "stopped", show=False)
     assert equal(weights(tmp_path / "stopped"), weights(tmp_path / "whole"))
 

@@ -64,6 +64,7 @@ def test_ctrl_c_saves_and_resuming_ends_with_the_same_weights(changes, stops, tm
         assert equal(weights(out), weights(tmp_path / "whole")), f"stopped after step {stop}"
         history = json.loads((out / "run.json").read_text())["history"]
         assert [entry["status"] for entry in history] == ["interrupted", "finished"]
+        assert all(entry["command"] == sys.argv for entry in history)
 
 
 def test_ctrl_c_gives_the_signals_back(tmp_path):
@@ -225,16 +226,21 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_starts_over(tmp_path,
     assert equal(weights(tmp_path / "run"), weights(tmp_path / "whole"))
 
 
-@pytest.fixture
-def stopped(tmp_path, monkeypatch):
-    """A run that was stopped after its second step."""
-    data = write_squad(tmp_path / "few.json", FEW)
-    settings = config(make_model("bert", tmp_path / "encoder"), data, tmp_path / "run", epochs=2)
+def train_and_stop(settings, step, monkeypatch):
+    """Train until Ctrl-C in the middle of a step; the run folder."""
     with monkeypatch.context() as patch:
-        ask_to_stop_at(1, patch)
-        with pytest.raises(DokhaeError, match="stopped after step 1"):
+        ask_to_stop_at(step, patch)
+        with pytest.raises(DokhaeError, match=f"stopped after step {step}"):
             dokhae.train(settings, show=False)
     return settings.out
+
+
+@pytest.fixture
+def stopped(tmp_path, monkeypatch):
+    """A run that was stopped after its first step."""
+    data = write_squad(tmp_path / "few.json", FEW)
+    settings = config(make_model("bert", tmp_path / "encoder"), data, tmp_path / "run", epochs=2)
+    return train_and_stop(settings, 1, monkeypatch)
 
 
 def contents(run):

@@ -9,11 +9,11 @@ from importlib.util import find_spec
 import pytest
 
 import dokhae
-from dokhae.errors import DokhaeError, MissingExtra, TrainingError
+from dokhae.errors import MissingExtra, TrainingError
 from dokhae.training import TrackConfig
 from tiny_models import make_model
 from training.small import FEW, config, write_squad
-from training.test_resume import ask_to_stop_at
+from training.test_resume import train_and_stop
 
 TRACKERS = ("mlflow", "wandb")
 by_name = pytest.mark.parametrize("name", TRACKERS)
@@ -92,11 +92,7 @@ def told_wandb(out):
 @by_name
 def test_a_resumed_run_goes_on_under_its_old_number(name, settings, monkeypatch):
     pytest.importorskip(name)
-    with monkeypatch.context() as patch:
-        ask_to_stop_at(3, patch)
-        with pytest.raises(DokhaeError, match="stopped after step 3"):
-            dokhae.train(settings(name), show=False)
-    dokhae.resume(settings(name).out, show=False)
+    dokhae.resume(train_and_stop(settings(name), 3, monkeypatch), show=False)
     told, steps = {"mlflow": told_mlflow, "wandb": told_wandb}[name](settings(name).out)
     assert float(told["learning_rate"]) == 5e-5
     assert len(steps) == 2

@@ -27,6 +27,8 @@ VERBS = {
     "ceiling": "the best score a tokenizer and its windows allow, before any training",
     "data": "download, audit and convert files of questions",
     "scratch": "make an untrained encoder from a vocabulary, for try-outs and baselines",
+    "recipes": "published tables: a training for each row, and what your runs of it scored",
+    "sweep": "train many times: a grid, or a search of any settings",
     "demo": "the main road on packaged data: train, score, answer",
     "doctor": "what this machine and installation can do",
 }

@@ -1,11 +1,14 @@
-"""--config FILE.yaml: the same names as the options; an unknown one is an error, options on the command line win."""
+"""--config FILE.yaml: the same names as the options; an unknown one is an error, options on the command line win.
+
+--recipe NAME, for the commands that have it: a published row fills up what neither gives.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +17,34 @@ from tyro.conf import Positional
 from dokhae.errors import SettingsError
 from dokhae.records import nearest, read_settings
 
+Options = dict[str, list[str] | None]  # name -> the words that follow it; None: a bare option that is not given
+
 
 def with_config(args: list[str], command: Callable[..., Any]) -> list[str]:
-    """The arguments with every --config FILE replaced by what is in it, put before them so that they win.
+    """The arguments with every --config FILE replaced by what is in it, and --recipe NAME filled up from the row.
 
-    Raises SettingsError with the nearest name for an option that the command does not have.
+    Both come before the arguments, so that these win, and a file over the row. `--option=false` takes back what either
+    says. Raises SettingsError with the nearest name for an option that the command does not have.
     """
+    files, rest = without_files(args)
+    known = option_types(command)
+    end = rest.index("--") if "--" in rest else len(rest)
+    before, after = rest[:end], rest[end:]
+    given = {option(arg) for arg in before if arg.startswith("--")}
+    for name in given - known.keys() - {"help"}:  # tyro names the nearest one only where no other option is missing
+        raise SettingsError(f"--{name} is not an option{nearest(name, list(known))}")
+    found: Options = {}
+    for file in files:
+        found |= options(read_settings(Path(file)), known, file)
+    recipe = value_of("recipe", before) or next(iter(found.get("recipe") or []), None)
+    if recipe and "recipe" in known and not {"-h", "--help"} & {*before}:
+        found = of_recipe(recipe, {*given, *found}, known) | found
+    chosen = [[f"--{name}", *words] for name, words in found.items() if name not in given and words is not None]
+    return [part for parts in chosen for part in parts] + as_flags(before, known) + after
+
+
+def without_files(args: list[str]) -> tuple[list[str], list[str]]:
+    """The files that --config names, and the other arguments."""
     rest: list[str] = []
     files: list[str] = []
     waiting = iter(args)
@@ -34,13 +59,7 @@ def with_config(args: list[str], command: Callable[..., Any]) -> list[str]:
             rest.append(arg)
     if "" in files:
         raise SettingsError("--config needs a file: --config settings.yaml")
-    known = option_types(command)
-    before = rest[: rest.index("--")] if "--" in rest else rest
-    given = {option(arg) for arg in before if arg.startswith("--")}
-    for name in given - known.keys() - {"help"}:  # tyro names the nearest one only where no other option is missing
-        raise SettingsError(f"--{name} is not an option{nearest(name, list(known))}")
-    found = [each for file in files for each in options(read_settings(Path(file)), known, file)]
-    return [part for name, words in found if name not in given for part in (f"--{name}", *words)] + rest
+    return files, rest
 
 
 def option(arg: str) -> str:
@@ -48,11 +67,38 @@ def option(arg: str) -> str:
     return arg.removeprefix("--").partition("=")[0].replace("-", "_")
 
 
-def options(
-    content: Mapping[str, Any], known: Mapping[str, Any], file: str, group: str = ""
-) -> list[tuple[str, list[str]]]:
-    """The options that a mapping stands for: (name, words). SettingsError for a name the command does not have."""
-    found: list[tuple[str, list[str]]] = []
+def value_of(name: str, args: list[str]) -> str | None:
+    """What is given for an option, the last time where it is given more than once."""
+    found = None
+    for place, arg in enumerate(args):
+        if arg.startswith("--") and option(arg) == name:
+            found = arg.partition("=")[2] if "=" in arg else "".join(args[place + 1 : place + 2])
+    return None if found is None or found.startswith("--") else found
+
+
+def as_flags(args: list[str], known: Mapping[str, Any]) -> list[str]:
+    """The arguments, for options that take no value, with --option=true as a bare one and without --option=false."""
+    found = []
+    for arg in args:
+        value = arg.partition("=")[2] if arg.startswith("--") and known.get(option(arg)) is bool else ""
+        if value == "true":
+            found.append(arg.partition("=")[0])
+        elif value != "false":
+            found.append(arg)
+    return found
+
+
+def of_recipe(name: str, given: Collection[str], known: Mapping[str, Any]) -> Options:
+    """The options that a published row adds to the given ones. SettingsError where it cannot run with them."""
+    from dokhae import recipes  # keeps `--help` instant
+
+    row = recipes.find(name)
+    return options(recipes.still_needed(row, given), known, row.name)
+
+
+def options(content: Mapping[str, Any], known: Mapping[str, Any], file: str, group: str = "") -> Options:
+    """The options that a mapping stands for. SettingsError for a name the command does not have."""
+    found: Options = {}
     for key, value in content.items():
         name = group + str(key).replace("-", "_")
         is_group = any(each.startswith(f"{name}.") for each in known)
@@ -64,9 +110,11 @@ def options(
             raise SettingsError(f"{file}: {name} is {'a group of settings' if is_group else 'one value'}, "
                                 f"not {'one value' if is_group else 'a group of settings'}")  # fmt: skip
         if is_group:
-            found += options(value, known, file, f"{name}.")
-        elif value is not False or known[name] is not bool:
-            found.append((name, words(value, known[name], f"{file}: {name}")))
+            found |= options(value, known, file, f"{name}.")
+        elif value is False and known[name] is bool:
+            found[name] = None
+        else:
+            found[name] = words(value, known[name], f"{file}: {name}")
     return found
 
 

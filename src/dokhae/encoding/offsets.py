@@ -43,11 +43,16 @@ def code_points(text: str) -> NDArray[np.uint32]:
 
 
 def continues(character: str) -> bool:
-    """Whether a character belongs to the one before it: a combining mark, a Hangul vowel or final jamo, a joiner."""
+    """Whether a character belongs to the one before it: a combining mark, a Hangul vowel or final jamo, a joiner.
+
+    Single letters of Hangul (U+3131, half-width U+FFA1) too: SentencePiece's normaliser puts them together.
+    """
     return (
         unicodedata.category(character) in ("Mn", "Mc", "Me")
         or "\u1160" <= character <= "\u11ff"  # Hangul jungseong and jongseong
         or "\ud7b0" <= character <= "\ud7ff"  # the same, old letters
+        or "\u3131" <= character <= "\u318e"
+        or "\uffa1" <= character <= "\uffdc"
         or character in "\u200d\uff9e\uff9f"  # zero-width joiner, half-width voiced sound marks
     )
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import logging
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from dokhae.errors import MissingExtra, ModelError, optional
+from dokhae.model.sentence_pieces import agree, build_tokenizer
 
 log = logging.getLogger("dokhae")
 HUB_TIMEOUT = 10  # seconds to wait for the hub's first answer
 BEGINNINGS = ("config.json", "tokenizer_config.json", "tokenizer.json")  # one of them is in every model folder
+PIECE_FILES = ["*.model", "*.spiece", "*config.json", "special_tokens_map.json", "vocab.txt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,9 @@ def load_tokenizer(source: Source, trust_remote_code: bool = False) -> Any:  # n
     """A fast tokenizer. ModelError where the folder has none, or only one without character offsets."""
     with optional("loading a model", "train"):
         from transformers import AutoTokenizer
+    built = _from_sentence_pieces(source)
+    if built is not None:
+        return built
     with _explained(source, "tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(source.name, trust_remote_code=trust_remote_code, **source.options)
     if not getattr(tokenizer, "is_fast", False):
@@ -90,6 +95,37 @@ def load_tokenizer(source: Source, trust_remote_code: bool = False) -> Any:  # n
         raise ModelError(f"{source.name}: has no tokenizer ({' or '.join(sorted(files))}); "
                          "copy its files beside config.json")  # fmt: skip
     return tokenizer
+
+
+def _from_sentence_pieces(source: Source) -> Any | None:  # noqa: ANN401 - a transformers tokenizer
+    """The tokenizer of a BERT-like model with a SentencePiece file and no tokenizer.json (KoBERT); None for the others.
+
+    transformers' own where it agrees (ALBERT, DeBERTa), for it knows what their classes do by default.
+    """
+    with optional("loading a model", "train"):
+        from transformers import AutoTokenizer
+    if find_file(source, "tokenizer.json") is not None:
+        return None
+    folder = source.folder or _fetch_piece_files(source)
+    built = build_tokenizer(folder) if folder else None
+    if built is None:
+        return None
+    built.name_or_path = source.name
+    with contextlib.suppress(Exception), quiet():  # whatever keeps transformers from loading these files
+        own = AutoTokenizer.from_pretrained(source.name, trust_remote_code=False, **source.options)
+        return own if agree(own, built) else built
+    return built
+
+
+def _fetch_piece_files(source: Source) -> Path | None:
+    """The folder in the hub's local cache, with what the SentencePiece tokenizer of a model may be made from."""
+    with optional("loading a model", "train"):
+        from huggingface_hub import HfApi
+    with _explained(source, "tokenizer"):
+        names = ["config.json"] if source.offline else HfApi().list_repo_files(source.name)
+    wanted = [name for name in names if "/" not in name and any(fnmatch(name, pattern) for pattern in PIECE_FILES)]
+    found = [find_file(source, name) for name in wanted]
+    return next((path.parent for path in found if path), None)
 
 
 def load_model(source: Source, trust_remote_code: bool = False) -> Any:  # noqa: ANN401 - a transformers model
@@ -122,21 +158,6 @@ def find_file(source: Source, name: str) -> Path | None:
             if source.offline:
                 return None
             raise
-
-
-def input_names(tokenizer: Any, model: Any) -> tuple[str, ...]:  # noqa: ANN401
-    """The inputs that the tokenizer makes and the model can take.
-
-    KLUE's RoBERTa, for one, has a BERT tokenizer with two token types and an embedding for one of them. And
-    transformers 5 no longer lists token types for ALBERT, which was pretrained with them (4 did): where the files do
-    not list the inputs themselves, the tokenizer's own layout of a pair says whether there are any.
-    """
-    takes = inspect.signature(model.forward).parameters
-    types = getattr(model.config, "type_vocab_size", 2) or 0
-    names = dict.fromkeys(tokenizer.model_input_names)
-    if "model_input_names" not in tokenizer.init_kwargs and any(tokenizer.backend_tokenizer.encode("a", "b").type_ids):
-        names["token_type_ids"] = None
-    return tuple(name for name in names if name in takes and (name != "token_type_ids" or types > 1))
 
 
 def _load_model(source: Source, trust_remote_code: bool) -> tuple[Any, list[str]]:
@@ -184,15 +205,3 @@ def quiet(bars: bool = False) -> Iterator[None]:
         logger.setLevel(level)
         if hidden:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-def longest_input(model: Any) -> int | None:  # noqa: ANN401
-    """Tokens that the model's position embeddings allow; None where it has none to ask (relative positions).
-
-    RoBERTa and its kin count positions from the padding index + 1.
-    """
-    for name, module in model.named_modules():
-        if name.endswith("position_embeddings") and hasattr(module, "num_embeddings"):
-            padding = module.padding_idx
-            return int(module.num_embeddings - (0 if padding is None else padding + 1))
-    return None

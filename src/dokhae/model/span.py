@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -25,13 +26,99 @@ def to_tensor(array: NDArray[np.generic], device: torch.device | str) -> Tensor:
 def span_logits(
     model: torch.nn.Module, inputs: Mapping[str, NDArray[np.int64]], device: torch.device | str
 ) -> tuple[Tensor, Tensor]:
-    """Start and end logits, float32, (window, column). ModelError where a token id has no embedding."""
+    """Start and end logits, float32, (window, column). ModelError where a token id has no embedding.
+
+    The logits of a window do not depend on the other windows of its batch, nor on how far they are padded.
+    """
     embeddings = getattr(model, "get_input_embeddings", lambda: None)()
     known, highest = getattr(embeddings, "num_embeddings", np.inf), inputs["input_ids"].max(initial=0)
     if highest >= known:  # a GPU would only stop with an assertion of its own, and be lost to the process
         raise ModelError(f"token {highest} has no embedding, the model has {known}: its tokenizer is another model's")
-    output = model(**{name: to_tensor(array, device) for name, array in inputs.items()})
-    return output.start_logits.float(), output.end_logits.float()
+    columns = inputs["input_ids"].shape[1]
+    rows, logits = [], []
+    for part in _parts(model, _with_question(model, inputs)):
+        with torch.autocast(torch.device(device).type, enabled=False) if part.unmixed else contextlib.nullcontext():
+            output = model(**{name: to_tensor(array, device) for name, array in part.inputs.items()})
+        found = torch.stack([output.start_logits, output.end_logits]).float()
+        rows.append(part.rows)
+        logits.append(torch.nn.functional.pad(found, (0, columns - found.shape[-1])))  # below 0: cut off
+    if len(rows) == 1:
+        return logits[0][0], logits[0][1]
+    start, end = torch.cat(logits, dim=1)[:, np.argsort(np.concatenate(rows))]
+    return start, end
+
+
+def _with_question(model: Any, inputs: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:  # noqa: ANN401
+    """The inputs, and which tokens every other one attends to where the model asks for that: CLS and question.
+
+    Longformer finds them itself, but stops with an assertion where a text holds one more separator.
+    """
+    made = dict(inputs)
+    separator = getattr(getattr(model, "config", None), "sep_token_id", None)
+    if separator is not None and "global_attention_mask" in inspect.signature(model.forward).parameters:
+        question = np.cumsum(inputs["input_ids"] == separator, axis=1) == 0
+        made["global_attention_mask"] = question.astype(np.int64)
+    return made
+
+
+class _Part(NamedTuple):
+    """Some rows of a batch that are run together."""
+
+    rows: NDArray[np.int64]  # their numbers
+    inputs: dict[str, NDArray[np.int64]]
+    unmixed: bool = False  # in float32, whatever the rest is run in
+
+
+def _parts(model: Any, inputs: dict[str, NDArray[np.int64]]) -> Iterator[_Part]:  # noqa: ANN401
+    """The rows that may be run together, as wide as the model's own code wants them."""
+    config: Any = getattr(model, "config", None)
+    if getattr(config, "attention_type", None) == "block_sparse":
+        yield from _block_parts(model, inputs)
+        return
+    rows, columns = inputs["input_ids"].shape
+    width = columns
+    if getattr(config, "trigram_input", False) and columns < config.max_position_embeddings:
+        width = columns + 1  # a last token is mixed with what follows it: let that be padding in every batch
+    if getattr(config, "attention_window", None) is not None:
+        width = -(-columns // np.max(config.attention_window)) * np.max(config.attention_window)
+    yield _Part(np.arange(rows), _resized(inputs, int(width), config))
+
+
+def _block_parts(model: Any, inputs: dict[str, NDArray[np.int64]]) -> Iterator[_Part]:  # noqa: ANN401
+    """Rows of as many blocks, for all tokens see the last block; few blocks are attended to in full.
+
+    BigBird itself goes by the width of the batch, and once it has met a narrow one it stays with full attention. Its
+    sparse attention cannot mix precisions (transformers 5.23: scatter() of float32 into the narrower type).
+    """
+    config = model.config
+    switch = next(module.set_attention_type for module in model.modules() if hasattr(module, "set_attention_type"))
+    mask = inputs["attention_mask"]
+    lengths = mask.shape[1] - np.argmax(mask[:, ::-1], axis=1)
+    blocks = -(-lengths // config.block_size)
+    blocks[blocks <= 5 + 2 * config.num_random_blocks] = 0
+    for count in np.unique(blocks).tolist():
+        rows = np.flatnonzero(blocks == count)
+        width = count * config.block_size or int(lengths[rows].max())
+        with torch.device("meta"):  # the attention it makes is given the weights of the old one at once
+            switch("block_sparse" if count else "original_full")
+        part = {name: array[rows] for name, array in inputs.items()}
+        yield _Part(rows, _resized(part, width, config), unmixed=count > 0)
+
+
+def _resized(
+    inputs: dict[str, NDArray[np.int64]],
+    width: int,
+    config: Any,  # noqa: ANN401
+) -> dict[str, NDArray[np.int64]]:
+    """Inputs of `width` columns: padded at the right, or padding cut off there."""
+    columns = inputs["input_ids"].shape[1]
+    if width <= columns:
+        return {name: array[:, :width] for name, array in inputs.items()}
+    padding = {"input_ids": config.pad_token_id or 0}
+    return {
+        name: np.pad(array, ((0, 0), (0, width - columns)), constant_values=padding.get(name, 0))
+        for name, array in inputs.items()
+    }
 
 
 def span_loss(start: Tensor, end: Tensor, present: Tensor, start_labels: Tensor, end_labels: Tensor) -> Tensor:

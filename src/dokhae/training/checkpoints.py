@@ -155,6 +155,8 @@ class Checkpoints(pl.Callback):
 
     def keep_if_best(self, trainer: pl.Trainer) -> None:
         """Save the model under its score if it is among the k best, and drop the one it pushes out."""
+        if self.keep.best_by not in WATCHED:
+            return
         name, mode = WATCHED[self.keep.best_by]
         value = float(trainer.callback_metrics[name])
         score = value if mode == "max" else -value

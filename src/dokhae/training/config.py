@@ -35,7 +35,7 @@ class OptimizerConfig:
 class KeepConfig:
     """Which checkpoints stay, which model is the result, and when to stop early."""
 
-    best_by: Literal["loss", "em", "f1"] = "f1"  # on the dev file
+    best_by: Literal["loss", "em", "f1", "last"] = "f1"  # on the dev file; last: the last model, whatever it scores
     best: int = 1  # how many of the best checkpoints are kept
     patience: int | None = None  # epochs without a better score before training stops
 
@@ -93,6 +93,8 @@ class TrainConfig:
             raise SettingsError("null_threshold is not a number")
         if self.dev is None and self.keep.patience is not None:
             raise SettingsError("keep.patience needs a dev file to watch")
+        if self.keep.best_by == "last" and self.keep.patience is not None:
+            raise SettingsError("keep.patience needs a score to watch; keep.best_by can be loss, em or f1")
         self.windows  # noqa: B018 - refuses step together with overlap
 
     @property

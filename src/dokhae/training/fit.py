@@ -18,7 +18,7 @@ from dokhae.encoding import PairTokenizer
 from dokhae.encoding.report import hangul_warning
 from dokhae.errors import SettingsError
 from dokhae.files import clear_left_over, make_folder, read_json, refuse_full_folder
-from dokhae.model import loading
+from dokhae.model import inputs, loading
 from dokhae.model.span import check_precision, choose_device, explained_memory
 from dokhae.training import results, runs
 from dokhae.training.checkpoints import LAST, WATCHED, AtomicCheckpoints, Checkpoints
@@ -68,8 +68,8 @@ def _fit(
     fast = loading.load_tokenizer(source, config.trust_remote_code)
     pl.seed_everything(config.seed, verbose=False)  # the span head is drawn from it
     model = loading.load_model(source, config.trust_remote_code)
-    check_length(config, loading.longest_input(model))
-    tokenizer = PairTokenizer.of(fast, loading.input_names(fast, model))
+    check_length(config, inputs.longest_input(model))
+    tokenizer = PairTokenizer.of(fast, inputs.input_names(fast, model))
     identity = identity_of(model, tokenizer)
     if before is not None:
         check_same(identity, before, config.model, str(config.out))

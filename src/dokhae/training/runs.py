@@ -30,13 +30,21 @@ PACKAGES = ("dokhae", "torch", "transformers", "tokenizers", "lightning", "numpy
 def create(config: TrainConfig) -> None:
     """Make the run folder with its config.yaml."""
     out = make_folder(config.out)
-    content = to_mapping(config) | {
-        name: str(Path(path).resolve()) if path is not None else None
-        for name, path in (("train", config.train), ("dev", config.dev), ("out", out))
-    }
+    write_text(out / "config.yaml", yaml.safe_dump(resolved(config), sort_keys=False, allow_unicode=True))
+
+
+def resolved(config: TrainConfig) -> dict[str, Any]:
+    """The settings as plain values, with whole paths: a run can be gone on with from another folder."""
+    content = dict(to_mapping(config))
+    for name in ("train", "dev", "out"):
+        if content[name] is not None:
+            content[name] = str(Path(content[name]).resolve())
     if Path(config.model).expanduser().is_dir():
         content["model"] = str(Path(config.model).expanduser().resolve())
-    write_text(out / "config.yaml", yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    table, ending, row = (config.recipe or "").partition(".yaml/")
+    if ending:  # a table of one's own
+        content["recipe"] = f"{Path(table).expanduser().resolve()}{ending}{row}"
+    return content
 
 
 def load(run: Path, trust_remote_code: bool = False) -> TrainConfig:
@@ -117,11 +125,11 @@ def data_hashes(config: TrainConfig) -> dict[str, str]:
 def recorded(config: TrainConfig, identity: Identity, device: str, steps: int, resumed: bool) -> Iterator[None]:
     """Keep run.json true: running, finished, interrupted, pruned or failed."""
     path = config.out / "run.json"
-    before = record_of(config.out).get("history", []) if resumed else []
+    before = record_of(config.out) if resumed else {}
     started = time.time()
     facts = {
-        "command": sys.argv,
-        "settings": to_mapping(config),
+        "command": before.get("command", sys.argv),  # the one that began the run; those of resuming are in its history
+        "settings": resolved(config),
         "seed": config.seed,
         "device": device,
         "threads": torch.get_num_threads(),
@@ -134,8 +142,14 @@ def recorded(config: TrainConfig, identity: Identity, device: str, steps: int, r
     }
 
     def write(status: str) -> None:
-        entry = {"status": status, "resumed": resumed, "started": _clock(started), "seconds": time.time() - started}
-        write_json(path, {"status": status, **facts, "history": [*before, entry]})
+        entry = {
+            "status": status,
+            "command": sys.argv,
+            "resumed": resumed,
+            "started": _clock(started),
+            "seconds": time.time() - started,
+        }
+        write_json(path, {"status": status, **facts, "history": [*before.get("history", []), entry]})
 
     write("running")
     try:

@@ -12,7 +12,7 @@ from dokhae import benchmarks
 from dokhae.encoding import PairTokenizer
 from dokhae.errors import SettingsError
 from dokhae.files import write_json
-from dokhae.model import loading
+from dokhae.model import inputs, loading
 from dokhae.model.span import choose_device
 from dokhae.training import runs
 from dokhae.training.checkpoints import LAST, best_in
@@ -36,7 +36,7 @@ def score_checkpoints(run: Path, which: Which, device: str, show: bool, trust_re
     source = loading.locate(run if (run / "model").is_dir() else config.model)
     fast = loading.load_tokenizer(source, config.trust_remote_code)
     model = loading.load_model(source, config.trust_remote_code)
-    tokenizer = PairTokenizer.of(fast, loading.input_names(fast, model))
+    tokenizer = PairTokenizer.of(fast, inputs.input_names(fast, model))
     split = make_split("dev", examples, tokenizer, config.windows, show)
     scorer = Scorer(config, benchmark, split, config.dev, tokenizer.layout, choose_device(device))
     entries = [scored(scorer, model, file, show) for file in files]

@@ -1,0 +1,135 @@
+"""A row -> the settings of a training; and a training's settings -> what they change of the row."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from dokhae import benchmarks
+from dokhae.errors import SettingsError
+from dokhae.recipes.layers import WINDOWS, merged
+from dokhae.recipes.reading import ENDING, Row, find
+from dokhae.records import from_mapping, to_mapping
+from dokhae.training.config import TrainConfig
+
+DATA = Path("data")  # where `dokhae data download` puts files unless told otherwise
+RUNS = Path("runs")
+# what may differ from run to run of one row: where files lie, the machine, and what is only told or kept
+FREE = frozenset(
+    {
+        "train",
+        "dev",
+        "out",
+        "device",
+        "seed",
+        "recipe",
+        "checkpoint_every",
+        "checkpoint_minutes",
+        "trust_remote_code",
+        "track",
+        "keep.best",
+    }
+)
+
+
+def settings_of(row: Row) -> dict[str, Any]:
+    """A row as the mapping of a settings file, for one device: a step sees as many windows as on all of the table's."""
+    settings = merged({"benchmark": row.benchmark, "model": row.model, "recipe": row.name}, row.settings)
+    if row.devices > 1:
+        accumulate = settings.get("optimizer", {}).get("accumulate", 1)
+        settings = merged(settings, {"optimizer": {"accumulate": accumulate * row.devices}})
+    places = {name: str(DATA / file) for name, file in zip(("train", "dev"), data_files(row.benchmark), strict=False)}
+    source, benchmark, last = row.name.rsplit("/", 2)
+    places["out"] = str(RUNS / Path(source).name.removesuffix(ENDING) / benchmark / last)
+    return places | {name: value for name, value in settings.items() if value is not None}
+
+
+def config_of(row: Row, **given: Any) -> TrainConfig:  # noqa: ANN401 - fields of TrainConfig
+    """The row's training with some settings changed; groups (optimizer, …) as mappings.
+
+    >>> recipes.config_of(recipes.find("kor-squad-pl/korquad-1.0/koelectra-base-v3"), epochs=1, out="runs/short")
+
+    Raises SettingsError for a setting that there is none of, where the row has no encoder and none is given, and
+    where it needs what dokhae does not have yet. Files are not looked for.
+    """
+    refuse_unmet(row, given)
+    return planned(row, **given)
+
+
+def planned(row: Row, **given: Any) -> TrainConfig:  # noqa: ANN401 - fields of TrainConfig
+    """The same of any row, whether or not dokhae can run it yet."""
+    return from_mapping(TrainConfig, merged(settings_of(row), given), row.name)
+
+
+def refuse_unmet(row: Row, given: Collection[str] = ()) -> None:
+    """SettingsError where a row cannot run: for lack of a part of dokhae, or of an encoder among the given settings."""
+    if row.needs:
+        raise SettingsError(f"{row.name}: needs what this version of dokhae does not have yet: {row.needs}; without it "
+                            "its scores could not be compared")  # fmt: skip
+    if row.model is None and "model" not in given:
+        raise SettingsError(f"{row.name}: its weights are on no hub; give the encoder with --model FOLDER. {row.note}")
+
+
+def refuse_missing_data(row: Row, given: Collection[str] = ()) -> None:
+    """SettingsError where a data file of a row is not there and none is among the given settings."""
+    settings = settings_of(row)
+    wanted = [name for name in ("train", "dev") if name not in given and name in settings]
+    missing = [name for name in wanted if not Path(settings[name]).expanduser().exists()]
+    if missing:
+        files = " and ".join(settings[name] for name in missing)
+        options = " and ".join(f"--{name}" for name in missing)
+        raise SettingsError(f"{row.name}: {files} {'is' if len(missing) == 1 else 'are'} not here; fetch with "
+                            f"`dokhae data download {row.benchmark} --out {DATA}`, or name {options}")  # fmt: skip
+
+
+def still_needed(row: Row, given: Collection[str]) -> dict[str, Any]:
+    """What a row says beyond the given settings (names, those in groups with a dot).
+
+    Raises SettingsError where the row cannot run with them.
+    """
+    refuse_unmet(row, given)
+    refuse_missing_data(row, given)
+    taken = {*given, *(WINDOWS if any(name in given for name in WINDOWS) else ())}
+    return _without(settings_of(row), taken)
+
+
+def data_files(benchmark: str) -> list[str]:
+    """The official names of a benchmark's training and dev file; none where it has no such files."""
+    return [file.name for file in benchmarks.find(benchmark).release.files[:2]]
+
+
+def changes(config: TrainConfig, row: Row | None = None) -> list[str]:
+    """The settings in which a training differs from the row that it follows, as "name value"; none where it has none.
+
+    Not counted: files, device, seed and what is kept or told. `row`: where it is known already.
+    """
+    if config.recipe is None:
+        return []
+    row = row or find(config.recipe)
+    here = flat(to_mapping(config))
+    there = flat(to_mapping(planned(row, model=row.model or config.model, train=config.train)))
+    return [f"{name} {value}" for name, value in here.items() if value != there[name] and not _free(name)]
+
+
+def flat(content: dict[str, Any], group: str = "") -> dict[str, Any]:
+    """Nested settings with the groups in their names: optimizer.warmup."""
+    found: dict[str, Any] = {}
+    for name, value in content.items():
+        found |= flat(value, f"{group}{name}.") if isinstance(value, dict) else {f"{group}{name}": value}
+    return found
+
+
+def _without(content: dict[str, Any], taken: Collection[str], group: str = "") -> dict[str, Any]:
+    """Nested settings without some of them, and without groups that this leaves empty."""
+    found: dict[str, Any] = {}
+    for name, value in content.items():
+        if isinstance(value, dict):
+            value = _without(value, taken, f"{group}{name}.")
+        if f"{group}{name}" not in taken and value != {}:
+            found[name] = value
+    return found
+
+
+def _free(name: str) -> bool:
+    return name in FREE or name.partition(".")[0] in FREE

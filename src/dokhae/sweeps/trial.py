@@ -1,0 +1,108 @@
+"""One trial: a run folder that is trained, or gone on with, and what the study is told of it."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import TrialState
+
+from dokhae import benchmarks, training
+from dokhae.errors import ModelError
+from dokhae.files import read_json
+from dokhae.sweeps.claims import Claim
+from dokhae.sweeps.space import Point
+from dokhae.sweeps.spec import Spec, config_of
+from dokhae.training import TrainConfig
+from dokhae.training.checkpoints import Diverged, Pruned
+
+SCORES, SECONDS, REASON, VALIDATED = "scores", "seconds", "reason", "validated at"  # attributes of a trial
+
+
+class Watcher:
+    """Tells the study the dev scores of each epoch, and ends a run that its pruner has given up."""
+
+    def __init__(self, claim: Claim, objective: str) -> None:
+        self.trial, self.run, self.objective = claim.trial, claim.run, objective
+        self.scores: dict[str, float] = {}
+
+    def __call__(self, step: int, scores: dict[str, float]) -> None:
+        """After the validation of an optimizer step; a resumed run may validate its last one again."""
+        self.scores = scores
+        steps: list[int] = self.trial.user_attrs.get(VALIDATED, [])
+        if step not in steps:
+            steps = [*steps, step]
+            self.trial.report(scores[self.objective], len(steps))  # by epochs: batches differ from trial to trial
+            self.trial.set_user_attr(VALIDATED, steps)
+        if step < _record(self.run)["steps"] and self.trial.should_prune():  # after the last step only scoring is left
+            raise Pruned(f"pruned after validation {len(steps)}")
+
+
+def run_trial(spec: Spec, claim: Claim, point: Point, show: bool) -> None:
+    """Train the point and tell the study. A trial that diverges or needs too much memory has failed; any other error
+    is raised and leaves the trial to be gone on with.
+    """
+    watcher = Watcher(claim, spec.objective)
+    config = config_of(spec, point, claim.run)
+    state, reason = TrialState.COMPLETE, ""
+    try:
+        scores = _scores(_trained(config, watcher, show), config)
+        if not math.isfinite(scores[spec.objective]):
+            state, reason = TrialState.FAIL, f"its {spec.objective} is {scores[spec.objective]}"
+    except Pruned as error:
+        state, reason, scores = TrialState.PRUNED, str(error), watcher.scores
+    except (Diverged, ModelError) as error:
+        if not _has_begun(claim.run):
+            raise
+        state, reason, scores = TrialState.FAIL, str(error), {}
+    _tell(claim, state, scores, scores.get(spec.objective), reason)
+
+
+def _trained(config: TrainConfig, watcher: Watcher, show: bool) -> dict[str, Any]:
+    """The report of a run that is there, or gone on with, or new."""
+    run = config.out
+    if _record(run).get("status") == "pruned":  # and its process was killed before it could tell
+        raise Pruned("pruned")
+    if (run / "config.yaml").exists():
+        return training.resume(run, show=show, trust_remote_code=config.trust_remote_code, watch=watcher)
+    if run.exists():  # killed before it had written its settings
+        shutil.rmtree(run)
+    return training.train(config, show=show, watch=watcher)
+
+
+def _scores(report: dict[str, Any], config: TrainConfig) -> dict[str, float]:
+    rule = benchmarks.find(config.benchmark).rule
+    official = report["scores"]
+    with (config.out / "metrics.csv").open(encoding="utf-8", newline="") as file:
+        losses = [float(row["dev_loss"]) for row in csv.DictReader(file) if row.get("dev_loss")]
+    lowest = min(filter(math.isfinite, losses), default=math.nan)
+    return {"em": official[rule.exact_match_key], "f1": official[rule.f1_key], "loss": lowest}
+
+
+def _has_begun(run: Path) -> bool:
+    """Whether the training failed on its way, where another point may do better (too much memory, weights that are
+    no numbers); a model that cannot be loaded is a mistake in all of them.
+    """
+    return _record(run).get("status") == "failed"
+
+
+def _record(run: Path) -> dict[str, Any]:
+    path = run / "run.json"
+    found: dict[str, Any] = read_json(path) if path.exists() else {}
+    return found
+
+
+def _tell(claim: Claim, state: TrialState, scores: dict[str, float], value: float | None, reason: str) -> None:
+    """Told once: where another machine has taken the trial over meanwhile, the first to end counts."""
+    trial, history = claim.trial, _record(claim.run).get("history", [])
+    with contextlib.suppress(UpdateFinishedTrialError):
+        trial.set_user_attr(SCORES, scores)
+        trial.set_user_attr(REASON, reason)
+        trial.set_user_attr(SECONDS, sum(entry["seconds"] for entry in history))
+        finished = state == TrialState.COMPLETE
+        trial.study.tell(trial, value if finished else None, None if finished else state, skip_if_finished=True)
