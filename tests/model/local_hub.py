@@ -1,4 +1,4 @@
-"""As much of the hub's protocol as its client asks for: one model, `org/tiny`, served from a folder."""
+"""As much of the hub's protocol as its client asks for: one model, `Org/Tiny-KoELECTRA-v3`, served from a folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-NAME = "org/tiny"
+NAME = "Org/Tiny-KoELECTRA-v3"  # its capitals matter: a name that lost them is not found here
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 

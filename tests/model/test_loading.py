@@ -11,7 +11,6 @@ from transformers.utils import logging as transformers_logging
 from dokhae import Reader
 from dokhae.errors import ModelError
 from dokhae.model import inputs, loading
-from model.local_hub import served
 from tiny_models import FAMILIES, POSITIONS, make_model, shared_tokenizer
 from tokenizers_on_the_spot import train_luke
 
@@ -55,23 +54,6 @@ def test_a_folder_keeps_the_case_of_its_name(tiny_bert, tmp_path):
     source = loading.locate(folder)
     assert (source.name, source.folder) == (str(folder), folder)
     assert loading.load_model(source).name_or_path == loading.load_tokenizer(source).name_or_path == str(folder)
-
-
-def test_a_name_of_the_hub_keeps_its_case(tiny_bert, tmp_path, monkeypatch):
-    name = "Org/KoELECTRA-Base-v3"
-    monkeypatch.setattr("model.local_hub.NAME", name)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with served(tiny_bert) as hub:
-        template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
-        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
-        source = loading.locate(name)
-        assert (source.name, source.folder) == (name, None)
-        assert loading.load_model(source).name_or_path == loading.load_tokenizer(source).name_or_path == name
-        with pytest.raises(ModelError, match="no such model on the hub"):
-            loading.locate(name.lower())
 
 
 @pytest.mark.parametrize("family", FAMILIES)

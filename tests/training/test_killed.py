@@ -102,6 +102,8 @@ def finish(settings, whole):
     assert run_process(go_on, settings) == 0
     assert json.loads((settings.out / "run.json").read_text())["status"] == "finished"
     assert equal(weights(settings.out), weights(whole.out))
+    rows = (settings.out / "metrics.csv").read_text().splitlines()
+    assert [number for number, row in enumerate(rows) if "train_loss" in row] == [0]  # one table, however often resumed
     for name in ("scores.json", "predictions.json"):
         assert (settings.out / name).read_text() == (whole.out / name).read_text()
     assert {path.name for path in (settings.out / "checkpoints").iterdir()} == {

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
 
 import pytest
 import torch
@@ -72,35 +70,6 @@ def test_ctrl_c_gives_the_signals_back(tmp_path):
     data = write_squad(tmp_path / "few.json", FEW)
     dokhae.train(config(make_model("bert", tmp_path / "encoder"), data, tmp_path / "run", epochs=1), show=False)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
-
-
-def test_a_killed_process_leaves_whole_files_and_can_be_resumed(tmp_path):
-    data = write_squad(tmp_path / "few.json", FEW)
-    model = make_model("bert", tmp_path / "encoder")
-    settings = {"batch_size": 2, "learning_rate": 1e-3, "epochs": 40, "checkpoint_every": 1, "keep": KEEP}
-    dokhae.train(config(model, data, tmp_path / "whole", **settings), show=False)
-    out = tmp_path / "killed"
-    command = [
-        sys.executable, "-m", "dokhae", "train", "--benchmark", "korquad-1.0", "--model", str(model),
-        "--train", str(data), "--dev", str(data), "--out", str(out), "--batch_size", "2", "--max_length", "64",
-        "--step", "16", "--max_question_length", "24", "--device", "cpu", "--learning_rate", "1e-3", "--epochs", "40",
-        "--checkpoint_every", "1", "--keep.best_by", "loss",
-    ]  # fmt: skip
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    last = out / "checkpoints" / "last.ckpt"
-    deadline = time.monotonic() + 90
-    while not last.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.kill()
-    process.communicate()
-    assert last.exists()
-    assert not (out / "scores.json").exists(), "it was killed too late to show anything"
-
-    dokhae.resume(out, show=False)
-    assert equal(weights(out), weights(tmp_path / "whole"))
-    rows = (out / "metrics.csv").read_text().splitlines()
-    assert rows[0].count("train_loss") == 1
-    assert sum("train_loss" in row for row in rows) == 1
 
 
 @pytest.mark.parametrize("epochs", [1, 1.5])
