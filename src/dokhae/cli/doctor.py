@@ -14,6 +14,9 @@ PACKAGES = {
     "train": ("torch", "transformers", "lightning", "safetensors", "sentencepiece", "tensorboard"),
     "data": ("pyarrow",),
     "report": ("matplotlib",),
+    "sweep": ("optuna",),
+    "mlflow": ("mlflow-skinny",),
+    "wandb": ("wandb",),
 }
 REFUSED = {"lightning": ("2.6.2", "2.6.3")}  # these releases were compromised
 

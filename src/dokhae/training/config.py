@@ -26,7 +26,7 @@ class OptimizerConfig:
     warmup: float = 0.1  # below 1: share of all steps; from 1 on: steps
     clip: float = 1.0  # largest global norm of the gradients; 0 = no clipping
     accumulate: int = 1  # batches per optimizer step
-    no_bias_correction: bool = False  # Adam as BERT's own code has it: the first steps are smaller
+    no_bias_correction: bool = False  # Adam as BERT's own code has it: the first steps are larger
     layer_decay: float = 1.0  # each layer learns this much slower than the one above it; 1 = all alike
     frozen_layers: int = 0  # lowest layers that do not learn, and with them the embeddings
 
@@ -45,7 +45,7 @@ class TrackConfig:
     """Experiment trackers that are told what TensorBoard and metrics.csv are told; each has to be installed."""
 
     mlflow: bool = False  # where: MLFLOW_TRACKING_URI
-    wandb: bool = False  # where and how: WANDB_PROJECT, WANDB_MODE
+    wandb: bool = False  # online or not: WANDB_MODE
     project: str = "dokhae"  # MLflow's experiment, W&B's project
 
 
