@@ -115,8 +115,22 @@ def test_a_file_without_settings_is_refused(text, message, tmp_path):
 def test_a_name_that_is_given_twice_is_refused(second, tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text(f"a: {{max_length: 1}}\nmax_length: 5\n{second}\n")
-    with pytest.raises(SettingsError, match=r"run\.yaml: 'max.length' is given twice \(line 3\)"):
+    with pytest.raises(SettingsError, match=r"run\.yaml: .* is given twice"):
         read_settings(path)
+
+
+@pytest.mark.parametrize("text", ["a: 2001-99-99", "a: " + "[" * 2000 + "]" * 2000])
+def test_what_yaml_cannot_read_is_one_clear_error(text, tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=r"run\.yaml: is not YAML"):
+        read_settings(path)
+
+
+def test_names_inside_may_differ_by_a_hyphen(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("rows: {roberta-base: 1, roberta_base: 2, 1: a, '1': b}\n")
+    assert read_settings(path) == {"rows": {"roberta-base": 1, "roberta_base": 2, 1: "a", "1": "b"}}
 
 
 def test_a_merged_mapping_may_be_overridden(tmp_path):

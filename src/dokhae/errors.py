@@ -22,6 +22,10 @@ class ModelError(DokhaeError):
     """A model or tokenizer cannot be found, loaded or used."""
 
 
+class OutOfMemory(ModelError):
+    """The device has too little memory for a batch."""
+
+
 class SettingsError(DokhaeError):
     """Settings that contradict each other, or cannot be met here."""
 

@@ -48,21 +48,22 @@ def read_settings(path: Path) -> dict[str, Any]:
 
         def compose_mapping_node(self, anchor: Any) -> Any:  # noqa: ANN401 - PyYAML has no types
             node = super().compose_mapping_node(anchor)
-            seen: set[str] = set()
-            for key, _ in node.value:
-                name = str(key.value).replace("-", "_")
-                if name in seen:
-                    raise SettingsError(f"{path}: {key.value!r} is given twice (line {key.start_mark.line + 1})")
-                seen.add(name)
+            names = [(key.tag, key.value) for key, _ in node.value if key.value != "<<"]
+            twice = next((key for key, _ in node.value if names.count((key.tag, key.value)) > 1), None)
+            if twice is not None:
+                raise SettingsError(f"{path}: {twice.value!r} is given twice (line {twice.start_mark.line + 1} and on)")
             return node
 
     try:
         content = yaml.load(read_text(path), Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SettingsError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise SettingsError(f"{path}: has to be a mapping of setting: value")
-    return {str(name).replace("-", "_"): value for name, value in content.items()}
+    folded = {str(name).replace("-", "_"): value for name, value in content.items()}
+    if len(folded) < len(content):
+        raise SettingsError(f"{path}: a setting is given twice, with a hyphen and with an underscore")
+    return folded
 
 
 def to_mapping(record: Any) -> Any:  # noqa: ANN401 - a record, or a value in one

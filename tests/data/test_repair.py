@@ -348,18 +348,19 @@ def test_training_takes_every_mended_copy_and_a_second_repair_changes_nothing(tm
 )
 def test_answers_that_are_off_by_spaces_are_moved_and_counted(text, start, after):
     example = Example("q1", "?", "  \n  Ann lives in Seoul.", (Answer(text, start),))
-    examples, moved, left_out = repair_misplaced([example])
-    assert (examples[0].answers, moved, left_out) == ((after,), int(start != after.start), 0)
+    examples, *counts = repair_misplaced([example])
+    assert (examples[0].answers, counts) == ((after,), [int(start != after.start), 0, 0])
     check_answers(examples, "mended")
 
 
-def test_an_example_with_an_answer_that_is_nowhere_is_left_out_and_counted():
+def test_an_answer_that_is_nowhere_is_left_out_and_counted_and_an_example_without_any_left():
     rows = [
         Example("q1", "?", "Ann lives in Seoul.", (Answer("Ann", 1),)),
         Example("q2", "?", "Ann lives in Seoul.", (Answer("Ann", 0), Answer("Bob", 0))),
         Example("q3", "?", "Ann lives in Seoul.", (Answer("", 0),)),
         Example("q4", "?", "Ann lives in Seoul."),
     ]
-    examples, moved, left_out = repair_misplaced(rows)
-    assert [(example.id, example.answers) for example in examples] == [("q1", (Answer("Ann", 0),)), ("q4", ())]
-    assert (moved, left_out) == (1, 2)
+    examples, *counts = repair_misplaced(rows)
+    ann = (Answer("Ann", 0),)
+    assert [(example.id, example.answers) for example in examples] == [("q1", ann), ("q2", ann), ("q4", ())]
+    assert counts == [1, 1, 1]

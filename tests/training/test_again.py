@@ -7,13 +7,14 @@ import json
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file, save_file
 
 import dokhae
 from dokhae.errors import DokhaeError, SettingsError
 from dokhae.training import KeepConfig, OptimizerConfig
 from tiny_models import make_model
 from training.small import FEW, config, equal, weights, write_squad
-from training.test_resume import another_encoder, train_and_stop
+from training.test_resume import another_encoder, ask_to_stop_at, train_and_stop
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +86,10 @@ def test_an_interrupted_run_can_be_scored_too(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda run: (run / "checkpoints" / "last.ckpt").unlink(), "there is no checkpoint yet; go on with"),
+        (
+            lambda run: (run / "checkpoints" / "last.ckpt").unlink(),
+            r"last\.ckpt: there is no such checkpoint; it was taken away",
+        ),
         (lambda run: (run / "checkpoints" / "last.ckpt").write_bytes(b"x"), r"last\.ckpt: is damaged"),
         (lambda run: (run / "config.yaml").unlink(), "is not a run folder"),
     ],
@@ -141,8 +145,76 @@ def test_scores_that_differ_are_said_with_both_and_exit_1(tmp_path, caplog):
     with pytest.raises(DokhaeError, match=r"run-again: the scores are not those of .*run: f1 12\.5 -> ") as failure:
         dokhae.reproduce(settings.out, show=False)
     assert failure.value.exit_code == 1
-    assert f"ran with torch 1.0, this is {torch.__version__}" in caplog.text
+    assert f"began with torch 1.0, here it is {torch.__version__}" in caplog.text
     assert json.loads((tmp_path / "run-again" / "reproduction.json").read_text())["same_weights"]
+
+
+def test_without_a_dev_file_the_weights_are_compared(tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    settings = config(make_model("bert", tmp_path / "encoder"), data, tmp_path / "run", epochs=1, dev=None)
+    dokhae.train(settings, show=False)
+    assert dokhae.reproduce(settings.out, show=False)["same_weights"]
+    altered = load_file(settings.out / "model" / "model.safetensors")
+    altered["qa_outputs.bias"] += 1
+    save_file(altered, settings.out / "model" / "model.safetensors")
+    with pytest.raises(DokhaeError, match="the weights are not those of"):
+        dokhae.reproduce(settings.out, show=False)
+
+
+def test_an_interrupted_reproduction_is_gone_on_with_and_compared(run, monkeypatch):
+    for stop in (2, 5):
+        with monkeypatch.context() as patch:
+            ask_to_stop_at(stop, patch)
+            with pytest.raises(DokhaeError, match=f"stopped after step {stop} of 12"):
+                dokhae.reproduce(run, run.with_name("stopped"), show=False)
+    report = dokhae.reproduce(run, run.with_name("stopped"), show=False)
+    assert report["same_weights"] and report["run"] == str(run)
+    history = json.loads((run.with_name("stopped") / "run.json").read_text())["history"]
+    assert [entry["status"] for entry in history] == ["interrupted", "interrupted", "finished"]
+
+
+def test_a_run_that_has_lost_its_scores_is_not_run_again_in_vain(tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    settings = config(make_model("bert", tmp_path / "encoder"), data, tmp_path / "run", epochs=1)
+    dokhae.train(settings, show=False)
+    (settings.out / "scores.json").unlink()
+    with pytest.raises(SettingsError, match=r"has lost its scores\.json"):
+        dokhae.reproduce(settings.out, show=False)
+    assert not (tmp_path / "run-again").exists()
+
+
+def test_a_reproduction_is_not_put_into_another_trainings_folder(run, tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    settings = config(make_model("bert", tmp_path / "encoder"), data, tmp_path / "other", epochs=1)
+    dokhae.train(settings, show=False)
+    with pytest.raises(SettingsError, match="is another training's run folder"):
+        dokhae.reproduce(run, settings.out, show=False)
+
+
+def test_a_run_that_ends_in_the_middle_of_an_epoch_knows_its_best_checkpoint(tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    settings = config(
+        make_model("bert", tmp_path / "encoder"), data, tmp_path / "run", epochs=2.5, batch_size=2, learning_rate=3e-3,
+        keep=KeepConfig(best_by="loss", best=2),
+    )  # fmt: skip
+    dokhae.train(settings, show=False)
+    kept = {path.name for path in (settings.out / "checkpoints").iterdir()}
+    report = dokhae.evaluate_run(settings.out, "all", device="cpu", show=False)
+    assert {entry["checkpoint"] for entry in report["checkpoints"]} == kept
+    assert report["best_by"] == "loss"
+    best = dokhae.evaluate_run(settings.out, "best", device="cpu", show=False)["best"]
+    assert best == report["best"]
+    assert best["scores"] == scores_of(settings.out)
+    assert best["step"] == 8  # the last: two epochs of three steps, and a half
+
+
+def test_the_training_file_is_not_needed_to_score_a_run(tmp_path):
+    train, dev = (write_squad(tmp_path / name, FEW) for name in ("train.json", "dev.json"))
+    settings = config(make_model("bert", tmp_path / "encoder"), train, tmp_path / "run", epochs=1, dev=dev)
+    report = dokhae.train(settings, show=False)
+    train.unlink()
+    assert dokhae.evaluate_run(settings.out, device="cpu", show=False)["best"]["scores"] == report["scores"]
+    assert dokhae.resume(settings.out, show=False) == report
 
 
 def test_a_run_is_not_run_again_with_another_encoder_or_before_its_end(tmp_path):

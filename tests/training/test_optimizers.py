@@ -71,6 +71,9 @@ def test_every_family_has_embeddings_at_the_bottom_its_layers_in_order_and_the_h
     body = dict(model.named_modules())[model.base_model_prefix]
     head = {id(weight) for weight in model.parameters()} - {id(weight) for weight in body.parameters()}
     for name, weight in model.named_parameters():
+        numbers = [int(part) for part in name.split(".") if part.isdecimal()]
+        if numbers:  # the number of its layer
+            assert depths[name] == numbers[0] + 1, name
         assert (depths[name] == 5) == (id(weight) in head), name
         assert depths[name] == 0 or "embedding" not in name.split(".")[-2], name
     assert depths[next(name for name in depths if "word_embedding" in name or "tok_embeddings" in name)] == 0
@@ -83,9 +86,28 @@ def test_what_comes_after_the_layers_learns_as_the_last_of_them():
 
 
 @pytest.mark.parametrize("changes", [{"layer_decay": 0.8}, {"frozen_layers": 1}])
-def test_layers_that_share_their_weights_have_no_depth(changes, tmp_path):
-    with pytest.raises(SettingsError, match=r"AlbertForQuestionAnswering: its layers share their weights"):
-        make_optimizer(untrained("albert"), settings(tmp_path, **changes))
+@pytest.mark.parametrize(
+    ("kind", "sizes", "why"),
+    [
+        ("albert", {}, "share their weights, or cannot be told apart"),
+        ("albert", {"inner_group_num": 3}, "share their weights, or cannot be told apart"),
+        ("xlm", {"emb_dim": 8, "n_layers": 3, "n_heads": 2}, "are in 4 lists"),
+        (
+            "bart",
+            {
+                "d_model": 8,
+                "encoder_layers": 3,
+                "decoder_layers": 3,
+                "encoder_attention_heads": 2,
+                "decoder_attention_heads": 2,
+            },
+            "are in 2 lists",
+        ),
+    ],
+)
+def test_layers_that_cannot_be_told_apart_have_no_depth(kind, sizes, why, changes, tmp_path):
+    with pytest.raises(SettingsError, match=rf"\w+ForQuestionAnswering\w*: its layers {why}"):
+        make_optimizer(untrained(kind, **sizes), settings(tmp_path, **changes))
 
 
 def test_frozen_layers_keep_their_weights_and_the_others_learn(tmp_path):
@@ -101,8 +123,12 @@ def test_frozen_layers_keep_their_weights_and_the_others_learn(tmp_path):
 
 
 def test_more_frozen_layers_than_there_are_is_an_error(tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    model = make_model("bert", tmp_path / "encoder", layers=3)
+    frozen = config(model, data, tmp_path / "run", optimizer=OptimizerConfig(frozen_layers=4))
     with pytest.raises(SettingsError, match=r"optimizer\.frozen_layers is 4, but the encoder has 3 layers"):
-        make_optimizer(untrained("bert"), settings(tmp_path, frozen_layers=4))
+        dokhae.train(frozen, show=False)
+    assert not frozen.out.exists()
 
 
 def test_adam_without_bias_correction_is_that_of_berts_own_code():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ import dokhae
 from dokhae.errors import DataError, DokhaeError, SettingsError
 from dokhae.training import KeepConfig, OptimizerConfig
 from dokhae.training.checkpoints import Checkpoints
+from dokhae.training.fit import alone_in
 from dokhae.training.module import ReaderModule
 from tiny_models import make_model
 from training.small import FEW, config, equal, weights, write_squad
@@ -169,15 +171,6 @@ def test_a_run_that_trusts_code_asks_again(tmp_path):
         dokhae.resume(tmp_path / "run", show=False)
 
 
-def test_a_run_whose_data_has_changed_is_not_resumed(tmp_path):
-    data = write_squad(tmp_path / "few.json", FEW)
-    out = tmp_path / "run"
-    dokhae.train(config(make_model("bert", tmp_path / "encoder"), data, out, epochs=1), show=False)
-    write_squad(data, FEW[:3])
-    with pytest.raises(SettingsError, match=r"few\.json: has changed since .*run was started"):
-        dokhae.resume(out, show=False)
-
-
 def test_a_folder_without_a_run_says_so(tmp_path):
     with pytest.raises(SettingsError, match="is not a run folder"):
         dokhae.resume(tmp_path, show=False)
@@ -210,6 +203,64 @@ def stopped(tmp_path, monkeypatch):
     data = write_squad(tmp_path / "few.json", FEW)
     settings = config(make_model("bert", tmp_path / "encoder"), data, tmp_path / "run", epochs=2)
     return train_and_stop(settings, 1, monkeypatch)
+
+
+def test_a_run_whose_data_has_changed_is_not_resumed(stopped):
+    write_squad(stopped.parent / "few.json", FEW[:3])
+    with pytest.raises(SettingsError, match=r"few\.json: has changed since .*run was started"):
+        dokhae.resume(stopped, show=False)
+
+
+def test_a_run_whose_data_has_moved_goes_on_where_it_is_now(stopped, tmp_path, monkeypatch):
+    data, moved = tmp_path / "few.json", tmp_path / "elsewhere.json"
+    dokhae.train(config(tmp_path / "encoder", data, tmp_path / "whole", epochs=2), show=False)
+    data.rename(moved)
+    places = {"train": moved, "dev": moved}
+    with pytest.raises(DataError, match="no such file"):
+        dokhae.resume(stopped, show=False)
+    with monkeypatch.context() as patch:
+        ask_to_stop_at(3, patch)
+        with pytest.raises(DokhaeError, match="stopped after step 3"):
+            dokhae.resume(stopped, show=False, data=places)
+    dokhae.resume(stopped, show=False)  # it knows by now
+    assert equal(weights(stopped), weights(tmp_path / "whole"))
+
+
+def test_two_processes_do_not_train_in_one_folder(stopped):
+    with alone_in(stopped), pytest.raises(SettingsError, match=r"run: another process is training in it"):
+        dokhae.resume(stopped, show=False)
+    assert not list(stopped.parent.glob(".*.lock"))
+    dokhae.resume(stopped, show=False)
+
+
+def test_a_resumed_run_says_where_it_began_and_keeps_that(stopped, caplog):
+    record = json.loads((stopped / "run.json").read_text())
+    (stopped / "run.json").write_text(json.dumps(record | {"threads": 77}))
+    dokhae.resume(stopped, show=False)
+    assert "began with threads 77, here it is " in caplog.text
+    record = json.loads((stopped / "run.json").read_text())
+    assert record["threads"] == 77
+    assert record["history"][-1]["threads"] == torch.get_num_threads()
+
+
+def test_a_loss_that_is_no_number_is_never_the_best_and_stops_nothing(tmp_path, monkeypatch):
+    """Of one epoch's validation; the run is killed while it scores, and resumed."""
+    loss = ReaderModule._loss
+
+    def without_first(module, batch, start, end):
+        value = loss(module, batch, start, end)
+        return value if module.training or module.global_step > 1 else value * math.nan
+
+    monkeypatch.setattr(ReaderModule, "_loss", without_first)
+    data = write_squad(tmp_path / "few.json", FEW)
+    model = make_model("bert", tmp_path / "encoder")
+    changes = {"epochs": 4, "batch_size": 6, "learning_rate": 1e-3, "keep": KeepConfig(best_by="loss", patience=2)}
+    dokhae.train(config(model, data, tmp_path / "whole", **changes), show=False)
+    best = [path.name for path in (tmp_path / "whole" / "checkpoints").glob("best*")]
+    assert len(best) == 1 and "nan" not in best[0]
+    train_and_stop(config(model, data, tmp_path / "stopped", **changes), 2, monkeypatch)
+    dokhae.resume(tmp_path / "stopped", show=False)
+    assert equal(weights(tmp_path / "stopped"), weights(tmp_path / "whole"))
 
 
 def contents(run):

@@ -22,7 +22,8 @@ def train(config: Annotated[TrainConfig, tyro.conf.arg(name="")]) -> None:
     """Fine-tune an encoder on a data file and score it on another with the official metric.
 
     --recipe NAME takes what is not given from a row of a published table. `dokhae train --resume RUN` goes on with a
-    run that was interrupted; `dokhae train --reproduce RUN` runs a finished one again and compares the scores.
+    run that was interrupted; `dokhae train --reproduce RUN` runs a finished one again and compares the scores. A run
+    keeps its settings, so these two take few others: `dokhae train --resume RUN --help`.
 
     Example: dokhae train --recipe kor-squad-pl/korquad-1.0/koelectra-base-v3 --epochs 1
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dokhae.errors import ModelError, SettingsError
+from dokhae.errors import ModelError, OutOfMemory, SettingsError
 
 Precision = Literal["fp32", "bf16", "fp16"]
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -157,12 +157,12 @@ def autocast(device: torch.device, precision: Precision) -> contextlib.AbstractC
 
 @contextlib.contextmanager
 def explained_memory() -> Iterator[None]:
-    """ModelError with advice where the device has too little memory."""
+    """OutOfMemory with advice where the device has too little memory."""
     try:
         yield
     except torch.OutOfMemoryError as error:
         reason = str(error).partition(".")[0]
-        raise ModelError(f"too little memory on the device ({reason}); lower batch_size (in training, raise "
+        raise OutOfMemory(f"too little memory on the device ({reason}); lower batch_size (in training, raise "
                          "optimizer.accumulate as much) or max_length, or use --precision bf16") from None  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,19 @@ def train(config: TrainConfig, show: bool = True, watch: Watch | None = None) ->
 
 
 def resume(
-    run: Path | str, show: bool = True, trust_remote_code: bool = False, watch: Watch | None = None
+    run: Path | str,
+    show: bool = True,
+    trust_remote_code: bool = False,
+    watch: Watch | None = None,
+    data: Mapping[str, Path] | None = None,
 ) -> dict[str, Any]:
-    """Go on with an interrupted run from its last checkpoint; returns what its scores.json holds."""
+    """Go on with an interrupted run from its last checkpoint; returns what its scores.json holds.
+
+    data: where "train" and "dev" are now, if they have moved; their content has to be the same.
+    """
     with optional("training", "train"):
         from dokhae.training.fit import resume as go_on
-    return go_on(Path(run), show, trust_remote_code, watch)
+    return go_on(Path(run), show, trust_remote_code, watch, data)
 
 
 def evaluate_run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import signal
 import threading
@@ -129,10 +130,10 @@ class Checkpoints(pl.Callback):
         """After an epoch: keep the model if it is among the best, then save the last checkpoint, which knows of it."""
         if trainer.state.fn == "fit":
             self.keep_if_best(trainer)
-            self.save_last(trainer)
-            if self.watch is not None:
-                scores = {name: float(trainer.callback_metrics[key]) for name, (key, _) in WATCHED.items()}
-                self.watch(trainer.global_step, scores)
+            try:
+                self._tell(trainer)  # first: what a killed run was not told, the resumed one would never be
+            finally:
+                self.save_last(trainer)
             self._stop_if_asked(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -159,7 +160,7 @@ class Checkpoints(pl.Callback):
             return
         name, mode = WATCHED[self.keep.best_by]
         value = float(trainer.callback_metrics[name])
-        score = value if mode == "max" else -value
+        score = (value if mode == "max" else -value) if math.isfinite(value) else -math.inf
         file = f"best-step={trainer.global_step}-{name}={value:.4f}.ckpt"
         if file in (known for _, known in self.best):  # a run that was resumed after its last step
             return
@@ -170,6 +171,11 @@ class Checkpoints(pl.Callback):
         self.best = ranked[: self.keep.best]
         for _, dropped in ranked[self.keep.best :]:
             (self.folder / dropped).unlink(missing_ok=True)
+
+    def _tell(self, trainer: pl.Trainer) -> None:
+        if self.watch is not None:
+            scores = {name: float(trainer.callback_metrics[key]) for name, (key, _) in WATCHED.items()}
+            self.watch(trainer.global_step, scores)
 
     def _save(self, trainer: pl.Trainer, file: str, weights_only: bool = False) -> None:
         try:

@@ -74,7 +74,8 @@ class TrainConfig:
     checkpoint_every: int | None = None  # optimizer steps; a checkpoint is always saved after each epoch
     checkpoint_minutes: float = 10.0  # and this long after the last one; 0 = not by time
     null_threshold: float | None = None  # null score difference above which the answer is ""; fitted on dev if not set
-    # training answers that are not at their offset; repair: mend what is certain (off by spaces, ...), skip the rest
+    # training answers that are not at their offset. skip: leave out their questions; repair: mend what is certain (off
+    # by spaces, ...), leave out other such answers, and questions without any left
     misplaced_answers: Literal["error", "skip", "repair"] = "error"
     trust_remote_code: bool = False  # run Python code that comes with the model
     recipe: str | None = None  # published row that fills what is not given here; `dokhae recipes` lists them

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+from filelock import FileLock, Timeout
 from lightning.pytorch.callbacks import EarlyStopping
 
 from dokhae import benchmarks
 from dokhae.encoding import PairTokenizer
 from dokhae.encoding.report import hangul_warning
-from dokhae.errors import SettingsError
+from dokhae.errors import DataError, SettingsError
 from dokhae.files import clear_left_over, make_folder, read_json, refuse_full_folder
 from dokhae.model import inputs, loading
 from dokhae.model.span import check_precision, choose_device, explained_memory
@@ -28,6 +30,7 @@ from dokhae.training.identity import Identity, check_same, identity_of
 from dokhae.training.isolation import isolated
 from dokhae.training.logs import Progress, loggers
 from dokhae.training.module import ReaderModule
+from dokhae.training.optimizers import depths_for
 from dokhae.training.splits import make_split, read_split
 from dokhae.training.trackers import check_trackers, tracked
 
@@ -48,14 +51,16 @@ def fit(
     checkpoint, or start over where it has none yet. before: the identity that the encoder has to have. Raises
     DokhaeError for everything a user can mend; Interrupted after Ctrl-C, when the last step is saved.
     """
-    with isolated():
+    with isolated(), alone_in(config.out), explained_disk(config.out):
         return _fit(config, show, watch, resumed, before)
 
 
 def _fit(
     config: TrainConfig, show: bool, watch: Watch | None, resumed: bool, before: Identity | None
 ) -> dict[str, Any]:
-    if not resumed:
+    if resumed:
+        runs.warn_of_another_machine(config.out, config.device)
+    else:
         resumable = (config.out / "config.yaml").exists()
         refuse_full_folder(config.out, f", or go on with --resume {config.out}" if resumable else "")
     benchmark = benchmarks.find(config.benchmark)
@@ -69,6 +74,7 @@ def _fit(
     pl.seed_everything(config.seed, verbose=False)  # the span head is drawn from it
     model = loading.load_model(source, config.trust_remote_code)
     check_length(config, inputs.longest_input(model))
+    depths_for(model, config)  # refuses what cannot be optimized, before anything is written
     tokenizer = PairTokenizer.of(fast, inputs.input_names(fast, model))
     identity = identity_of(model, tokenizer)
     if before is not None:
@@ -89,7 +95,7 @@ def _fit(
     log.info("training: %d steps on %s in %s", steps, device, config.precision)
     module = ReaderModule(model.train(), data, benchmark, config, steps)
     checkpoints = Checkpoints(config, steps, identity, watch)
-    with runs.recorded(config, identity, device, steps, resumed), explained_memory():
+    with runs.recorded(config, identity, device, steps), explained_memory():
         _train(module, data, checkpoints, device, show)
         settings = results.keep_model(config, module, checkpoints, fast, benchmark)
         return results.score(config, module, benchmark, settings, device, show)
@@ -111,6 +117,7 @@ def _train(module: ReaderModule, data: ReaderData, checkpoints: Checkpoints, dev
         if data.dev is not None and not trainer.should_stop and module.validated_at != trainer.global_step:
             trainer.validate(module, datamodule=data, verbose=False)  # stopped in the middle of an epoch
             checkpoints.keep_if_best(trainer)
+            checkpoints.save_last(trainer)  # which now knows of it
 
 
 def make_trainer(
@@ -122,7 +129,13 @@ def make_trainer(
     if config.keep.patience is not None:
         monitor, mode = WATCHED[config.keep.best_by]
         callbacks.append(
-            EarlyStopping(monitor, patience=config.keep.patience, mode=mode, check_on_train_epoch_end=False)
+            EarlyStopping(
+                monitor,
+                patience=config.keep.patience,
+                mode=mode,
+                check_on_train_epoch_end=False,
+                check_finite=False,  # it would stop at once, and a resumed run would not know
+            )  # fmt: skip
         )
     return pl.Trainer(
         accelerator=device,
@@ -143,6 +156,30 @@ def make_trainer(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+
+
+@contextlib.contextmanager
+def alone_in(run: Path) -> Iterator[None]:
+    """SettingsError where another process trains in this run folder."""
+    lock = FileLock(make_folder(run.parent) / f".{run.name}.training.lock")
+    try:
+        with lock.acquire(timeout=0):
+            yield
+            Path(lock.lock_file).unlink(missing_ok=True)  # while it is ours; who waits for it looks again
+    except Timeout:
+        raise SettingsError(f"{run}: another process is training in it; wait for it, or name another --out") from None
+
+
+@contextlib.contextmanager
+def explained_disk(run: Path) -> Iterator[None]:
+    """DataError with advice where the disk takes no more, whoever was writing."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise DataError(f"{run}: cannot be written: {error.strerror}; make room, then go on with: "
+                        f"dokhae train --resume {run}") from None  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -172,10 +209,21 @@ def check_length(config: TrainConfig, longest: int | None) -> None:
                             f"use --max_length {longest}")  # fmt: skip
 
 
-def resume(run: Path, show: bool = True, trust_remote_code: bool = False, watch: Watch | None = None) -> dict[str, Any]:
-    """Go on with an interrupted run from its last checkpoint. Raises SettingsError where there is nothing to resume."""
-    config = runs.load(run, trust_remote_code)
+def resume(
+    run: Path,
+    show: bool = True,
+    trust_remote_code: bool = False,
+    watch: Watch | None = None,
+    data: Mapping[str, Path] | None = None,
+) -> dict[str, Any]:
+    """Go on with an interrupted run from its last checkpoint. Raises SettingsError where there is nothing to resume.
+
+    data: where "train" and "dev" are now, if they have moved.
+    """
     if runs.finished(run):
         log.info("%s is finished; there is nothing left to do", run)
-        return read_json(run / "scores.json") if config.dev else {}
+        return read_json(run / "scores.json") if (run / "scores.json").exists() else {}
+    config = runs.load(run, trust_remote_code, data)
+    if data:
+        runs.create(config)  # the next time they will be there
     return fit(config, show, watch, resumed=True, before=runs.identity(run))

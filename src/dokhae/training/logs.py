@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import warnings
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,15 +17,17 @@ from dokhae.progress import Update, track
 
 def loggers(run: Path) -> list[Any]:
     """TensorBoard and CSV in the run folder; a resumed run adds to its metrics.csv."""
-    table = run / "metrics.csv"
-    before = table.read_text(encoding="utf-8") if table.exists() else ""
+    table, aside = run / "metrics.csv", run / "metrics.before.csv"
+    if table.exists():
+        os.replace(table, aside)  # Lightning empties what it finds under its own name
     csv_logger = CSVLogger(run, name="", version="")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns of a folder that is not empty, and empties its own file
+        warnings.simplefilter("ignore")  # it warns of a folder that is not empty
         experiment = csv_logger.experiment
-    if before:
-        experiment.metrics_keys = next(csv.reader(before.splitlines()))
-        table.write_text(before, encoding="utf-8")
+    if aside.exists():  # also of a process that was killed just here
+        with aside.open(encoding="utf-8", newline="") as file:
+            experiment.metrics_keys = next(csv.reader(file), [])
+        os.replace(aside, table)
     return [TensorBoardLogger(run, name="", version="tensorboard"), csv_logger]
 
 

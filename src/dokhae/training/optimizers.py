@@ -23,9 +23,10 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimiz
     than are to be frozen.
     """
     settings = config.optimizer
-    depths = weight_depths(model) if settings.layer_decay < 1 or settings.frozen_layers else {}
-    if settings.frozen_layers:
-        freeze(model, depths, settings.frozen_layers)
+    depths = depths_for(model, config)
+    for name, weight in model.named_parameters() if settings.frozen_layers else ():
+        if depths[name] <= settings.frozen_layers:
+            weight.requires_grad_(False)
     top = max(depths.values(), default=0)
     groups: dict[tuple[int, float], list[nn.Parameter]] = {}
     for name, weight in model.named_parameters():
@@ -47,21 +48,34 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimiz
     )
 
 
+def depths_for(model: nn.Module, config: TrainConfig) -> dict[str, int]:
+    """The depth of each weight where the config asks for it, else none. SettingsError as of make_optimizer."""
+    settings = config.optimizer
+    if settings.layer_decay == 1 and not settings.frozen_layers:
+        return {}
+    depths = weight_depths(model)
+    layers = max(depths.values()) - 2
+    if settings.frozen_layers > layers:
+        raise SettingsError(f"optimizer.frozen_layers is {settings.frozen_layers}, but the encoder has {layers} layers")
+    return depths
+
+
 def weight_depths(model: nn.Module) -> dict[str, int]:
     """Weight name -> depth: embeddings 0, L layers from 1 on, head L + 2.
 
-    The layers are the list of `num_hidden_layers` modules in the encoder. What comes after them belongs to the last
-    one; tables of embeddings, those of relative positions too, to the embeddings.
+    The layers are the one list of `num_hidden_layers` modules in the encoder. What comes after them belongs to the last
+    one; tables of embeddings, those of relative positions too, to the embeddings. SettingsError where there is no such
+    list (ALBERT's layers share their weights), or more than one (XLM's, or an encoder's and a decoder's).
     """
-    count = int(model.config.num_hidden_layers)  # type: ignore[union-attr, arg-type]
-    body: nn.Module | None = getattr(model, str(getattr(model, "base_model_prefix", "")), None)
-    lists = ((name, module) for name, module in model.named_modules() if isinstance(module, nn.ModuleList))
-    layers = next((f"{name}." for name, module in lists if len(module) == count), None)
-    if body is None or layers is None:
-        raise SettingsError(
-            f"{type(model).__name__}: its layers share their weights, so none has a depth of its own; leave "
-            "optimizer.layer_decay at 1 and optimizer.frozen_layers at 0"
-        )
+    count, body = getattr(model.config, "num_hidden_layers", 0), getattr(model, "base_model", model)
+    names = [name for name, module in model.named_modules() if isinstance(module, nn.ModuleList)]
+    outermost = [name for name in names if not any(name.startswith(f"{other}.") for other in names)]
+    lists = [name for name in outermost if len(model.get_submodule(name)) == count]  # type: ignore[arg-type]
+    if body is model or len(lists) != 1:
+        why = f"are in {len(lists)} lists" if len(lists) > 1 else "share their weights, or cannot be told apart"
+        raise SettingsError(f"{type(model).__name__}: its layers {why}; leave optimizer.layer_decay at 1 and "
+                            "optimizer.frozen_layers at 0")  # fmt: skip
+    layers = f"{lists[0]}."
     inside = {id(weight) for weight in body.parameters()}
     tables = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     depths, reached = {}, 0
@@ -70,24 +84,15 @@ def weight_depths(model: nn.Module) -> dict[str, int]:
         if in_layer:
             reached = int(name.removeprefix(layers).partition(".")[0]) + 1
         table = id(weight) in tables and not in_layer
-        depths[name] = count + 2 if id(weight) not in inside else 0 if table else reached
+        depths[name] = int(count) + 2 if id(weight) not in inside else 0 if table else reached
     return depths
-
-
-def freeze(model: nn.Module, depths: dict[str, int], layers: int) -> None:
-    """Take the embeddings and the lowest layers out of the training."""
-    count = max(depths.values()) - 2
-    if layers > count:
-        raise SettingsError(f"optimizer.frozen_layers is {layers}, but the encoder has {count} layers")
-    for name, weight in model.named_parameters():
-        if depths[name] <= layers:
-            weight.requires_grad_(False)
 
 
 class UncorrectedAdamW(torch.optim.AdamW):
     """AdamW without bias correction, as in BERT's own code: w -= lr * (m / (sqrt(v) + eps) + decay * w).
 
-    torch's own step does the work, at a rate, epsilon and decay that undo its corrections, so it stays as fast.
+    torch's own step does the work, at a rate, epsilon and decay that undo its corrections, so it stays as fast. Steps
+    are counted by groups: every weight of a group has to have a gradient at every step, as in an encoder it has.
     """
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # noqa: ANN401 - the closure's loss

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,10 @@ from typing import Any
 from dokhae.errors import DokhaeError, SettingsError
 from dokhae.files import read_json, sha256, write_json
 from dokhae.training import runs
+from dokhae.training.config import TrainConfig
 from dokhae.training.fit import fit
 
-log = logging.getLogger("dokhae")
+REPORT = "reproduction.json"
 
 
 class NotReproduced(DokhaeError):
@@ -24,33 +24,46 @@ class NotReproduced(DokhaeError):
 def reproduce(run: Path, out: Path | None, show: bool, trust_remote_code: bool) -> dict[str, Any]:
     """Train again with the settings, data and encoder of a finished run, and compare scores and weights.
 
-    out: the new run folder; beside the old one unless given. Returns what its reproduction.json holds. Raises
-    SettingsError where data or encoder have changed, NotReproduced where scores differ.
+    out: the new run folder; beside the old one unless given. One that an interrupted call has left is gone on with.
+    Returns what its reproduction.json holds. Raises SettingsError where data or encoder have changed, NotReproduced
+    where scores (or, without a dev file, weights) differ.
     """
     config = runs.load(run, trust_remote_code)
     record = runs.record_of(run)
     if not runs.finished(run) or "encoder" not in record:
         raise SettingsError(f"{run}: has not been trained to its end by this version of dokhae; there is nothing to "
                             "compare with")  # fmt: skip
-    before = scores_of(run)
-    for line in runs.differing_machines(record):
-        log.warning("%s: %s", run, line)
-    new = replace(config, out=free_folder(run) if out is None else out)
-    fit(new, show, before=runs.identity_at_start(record))
-    after = scores_of(new.out)
+    before, weights = scores_of(run), weights_hash(run)
+    if config.dev is not None and not before:
+        raise SettingsError(f"{run}: has lost its scores.json; there is nothing to compare with")
+    new = replace(config, out=folder_for(run) if out is None else out)
+    train_again(new, run, record, show)
+    after, same_weights = scores_of(new.out), weights == weights_hash(new.out)
     report = {
         "run": str(run.resolve()),
         "scores": {name: {"before": before.get(name), "now": value} for name, value in after.items()},
         "same_scores": before == after,
-        "same_weights": weights_hash(run) == weights_hash(new.out),
+        "same_weights": same_weights,
     }
-    write_json(new.out / "reproduction.json", report)
-    if before != after:
-        differing = (
-            f"{name} {before.get(name)} -> {value}" for name, value in after.items() if before.get(name) != value
-        )
+    write_json(new.out / REPORT, report)
+    differing = [f"{name} {before.get(name)} -> {now}" for name, now in after.items() if before.get(name) != now]
+    if differing:
         raise NotReproduced(f"{new.out}: the scores are not those of {run}: {', '.join(differing)}")
+    if not after and not same_weights:
+        raise NotReproduced(f"{new.out}: the weights are not those of {run} (there is no dev file to score on)")
     return report
+
+
+def train_again(config: TrainConfig, run: Path, record: dict[str, Any], show: bool) -> None:
+    """Train into config.out, or go on there, unless that is done."""
+    resumed = (config.out / "config.yaml").exists()
+    if resumed and runs.resolved(runs.load(config.out, config.trust_remote_code)) != runs.resolved(config):
+        raise SettingsError(f"{config.out}: is another training's run folder; name another --out")
+    if runs.finished(config.out):
+        return
+    if not resumed:
+        runs.warn_of_another_machine(run, config.device)
+    fit(config, show, resumed=resumed, before=runs.identity_at_start(record))
 
 
 def scores_of(run: Path) -> dict[str, Any]:
@@ -64,7 +77,13 @@ def weights_hash(run: Path) -> str:
     return sha256(run / "model" / "model.safetensors")
 
 
-def free_folder(run: Path) -> Path:
-    """RUN-again, or RUN-again-2, … where that is taken."""
+def folder_for(run: Path) -> Path:
+    """RUN-again, or RUN-again-2 and so on: the first that has not been compared yet."""
     names = (f"{run.name}-again{'' if number == 1 else f'-{number}'}" for number in range(1, 10_000))
-    return next(run.parent / name for name in names if not (run.parent / name).exists())
+    folders = (run.parent / name for name in names)
+    return next(each for each in folders if not each.exists() or is_left(each))
+
+
+def is_left(folder: Path) -> bool:
+    """Whether a folder holds a run that has not been compared."""
+    return (folder / "config.yaml").exists() and not (folder / REPORT).exists()

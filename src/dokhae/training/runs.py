@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import calendar
 import contextlib
 import logging
 import platform
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,17 +19,20 @@ import yaml
 
 from dokhae.errors import DataError, SettingsError
 from dokhae.files import make_folder, read_json, sha256, write_json, write_text
+from dokhae.model.span import choose_device
 from dokhae.records import from_mapping, read_settings, to_mapping
 from dokhae.training.checkpoints import LAST, Interrupted, Pruned
 from dokhae.training.config import TrainConfig
 from dokhae.training.identity import Identity, identity_in
 
 log = logging.getLogger("dokhae")
+CLOCK = "%Y-%m-%dT%H:%M:%SZ"
+STATUSES = ((Interrupted, "interrupted"), (KeyboardInterrupt, "interrupted"), (Pruned, "pruned"))
 PACKAGES = ("dokhae", "torch", "transformers", "tokenizers", "lightning", "numpy")
 
 
 def create(config: TrainConfig) -> None:
-    """Make the run folder with its config.yaml."""
+    """Write the run's config.yaml, and make its folder for that."""
     out = make_folder(config.out)
     write_text(out / "config.yaml", yaml.safe_dump(resolved(config), sort_keys=False, allow_unicode=True))
 
@@ -47,10 +51,16 @@ def resolved(config: TrainConfig) -> dict[str, Any]:
     return content
 
 
-def load(run: Path, trust_remote_code: bool = False) -> TrainConfig:
-    """The settings that a run was started with. SettingsError where its data is no longer the same.
+def load(
+    run: Path,
+    trust_remote_code: bool = False,
+    data: Mapping[str, Path] | None = None,
+    used: Sequence[str] = ("train", "dev"),
+) -> TrainConfig:
+    """The settings that a run was started with. SettingsError where the data that is used is no longer the same.
 
-    trust_remote_code has to be said again: the run folder may be somebody else's.
+    trust_remote_code has to be said again: the run folder may be somebody else's. data: where "train" and "dev" are
+    now, if they have moved.
     """
     path = run / "config.yaml"
     if not path.exists():
@@ -58,10 +68,11 @@ def load(run: Path, trust_remote_code: bool = False) -> TrainConfig:
     config = replace(from_mapping(TrainConfig, read_settings(path), str(path)), out=run)
     if config.trust_remote_code and not trust_remote_code:
         raise SettingsError(f"{run}: runs Python code that comes with its model; allow that with --trust_remote_code")
-    before = record_of(run).get("data", {})
-    now = data_hashes(config) if before else {}
-    for file, digest in now.items():
-        if digest != before.get(file, digest):
+    moved = data or {}
+    config = replace(config, train=moved.get("train", config.train), dev=moved.get("dev", config.dev))
+    digests = record_of(run).get("data", {}).values()
+    for file in (getattr(config, name) for name in used):
+        if digests and file is not None and sha256(file) not in digests:
             raise SettingsError(f"{file}: has changed since {run} was started; put the old file back, or train anew")
     return config
 
@@ -87,19 +98,26 @@ def identity_at_start(record: dict[str, Any]) -> Identity:
     return Identity(str(record["versions"]["dokhae"]), encoder["sha256"], encoder["tokenizer_sha256"])
 
 
-def differing_machines(record: dict[str, Any]) -> list[str]:
-    """In what this installation differs from the one of a run, as far as it may change the last bits."""
-    then, now = record.get("versions", {}), versions()
-    lines = [f"ran with {name} {then.get(name)}, this is {now[name]}" for name in now if then.get(name) != now[name]]
-    for name, value in (("platform", platform.platform()), ("threads", torch.get_num_threads())):
-        if record.get(name) != value:
-            lines.append(f"ran with {name} {record.get(name)}, here it is {value}")
-    return lines
+def machine(device: str) -> dict[str, Any]:
+    """What may change the last bits: the device, and the versions of what computes."""
+    return {
+        "device": device,
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": {name: _version(name) for name in PACKAGES},
+    }
 
 
-def versions() -> dict[str, str | None]:
-    """The versions of what shapes the numbers."""
-    return {name: _version(name) for name in PACKAGES}
+def warn_of_another_machine(run: Path, device: str) -> None:
+    """Say in what this machine and installation differ from those that the run began on."""
+    before, now = record_of(run), machine(choose_device(device))
+    then, versions = before.get("versions", {}), now.pop("versions")
+    pairs = [(name, before.get(name), value) for name, value in now.items()]
+    pairs += [(name, then.get(name), value) for name, value in versions.items()]
+    for name, old, new in pairs if before else ():
+        if old != new:
+            log.warning("%s: began with %s %s, here it is %s: the last bits may differ", run, name, old, new)
 
 
 def finished(run: Path) -> bool:
@@ -122,51 +140,53 @@ def data_hashes(config: TrainConfig) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def recorded(config: TrainConfig, identity: Identity, device: str, steps: int, resumed: bool) -> Iterator[None]:
-    """Keep run.json true: running, finished, interrupted, pruned or failed."""
+def recorded(config: TrainConfig, identity: Identity, device: str, steps: int) -> Iterator[None]:
+    """Keep run.json true: running, finished, interrupted, pruned or failed. A resumed run's goes on."""
     path = config.out / "run.json"
-    before = record_of(config.out) if resumed else {}
-    started = time.time()
+    before = record_of(config.out)
+    earlier = [_ended(entry, config.out) for entry in before.get("history", [])]
+    started, here = time.time(), machine(device)
     facts = {
         "command": before.get("command", sys.argv),  # the one that began the run; those of resuming are in its history
         "settings": resolved(config),
         "seed": config.seed,
-        "device": device,
-        "threads": torch.get_num_threads(),
         "steps": steps,
         "data": data_hashes(config),
         "encoder": {"sha256": identity.encoder, "tokenizer_sha256": identity.tokenizer},
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "versions": versions(),
+        **{name: before.get(name, value) for name, value in here.items()},
     }
 
     def write(status: str) -> None:
         entry = {
             "status": status,
             "command": sys.argv,
-            "resumed": resumed,
+            "resumed": bool(before),
             "started": _clock(started),
             "seconds": time.time() - started,
+            **here,
         }
-        write_json(path, {"status": status, **facts, "history": [*before.get("history", []), entry]})
+        write_json(path, {"status": status, **facts, "history": [*earlier, entry]})
 
     write("running")
     try:
         yield
-    except Interrupted:
-        write("interrupted")
-        raise
-    except Pruned:
-        write("pruned")
-        raise
-    except KeyboardInterrupt:  # outside of the training loop, where nothing is left to save
-        write("interrupted")
-        raise Interrupted(f"stopped; go on with: dokhae train --resume {config.out}") from None
-    except BaseException:
-        write("failed")
+    except BaseException as error:
+        status = next((status for kind, status in STATUSES if isinstance(error, kind)), "failed")
+        with contextlib.suppress(DataError):  # of a full disk; what went wrong before is what has to be told
+            write(status)
+        if isinstance(error, KeyboardInterrupt):  # outside of the training loop, where nothing is left to save
+            raise Interrupted(f"stopped; go on with: dokhae train --resume {config.out}") from None
         raise
     write("finished")
+
+
+def _ended(entry: dict[str, Any], run: Path) -> dict[str, Any]:
+    """An entry of the history; of a process that was killed, with the time up to its last checkpoint."""
+    if entry["status"] != "running":
+        return entry
+    last = run / "checkpoints" / LAST
+    saved = last.stat().st_mtime if last.exists() else 0.0
+    return entry | {"status": "killed", "seconds": max(saved - _seconds(entry["started"]), 0.0)}
 
 
 def _version(package: str) -> str | None:
@@ -175,5 +195,9 @@ def _version(package: str) -> str | None:
     return None
 
 
+def _seconds(text: str) -> float:
+    return calendar.timegm(time.strptime(text, CLOCK))
+
+
 def _clock(seconds: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    return time.strftime(CLOCK, time.gmtime(seconds))

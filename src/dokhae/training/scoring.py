@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import torch
 
 from dokhae import benchmarks
 from dokhae.encoding import PairTokenizer
-from dokhae.errors import SettingsError
+from dokhae.errors import DataError, SettingsError
 from dokhae.files import write_json
+from dokhae.metrics import Rule
 from dokhae.model import inputs, loading
 from dokhae.model.span import choose_device
 from dokhae.training import runs
@@ -26,7 +28,9 @@ log = logging.getLogger("dokhae")
 
 def score_checkpoints(run: Path, which: Which, device: str, show: bool, trust_remote_code: bool) -> dict[str, Any]:
     """Score a run's checkpoints on its dev file and write its best_results.json; returns what that holds."""
-    config = runs.load(run, trust_remote_code)
+    config = runs.load(run, trust_remote_code, used=("dev",))
+    if not os.access(run, os.W_OK):
+        raise DataError(f"{run}: no permission to write best_results.json there; check its owner and mode")
     if config.dev is None:
         raise SettingsError(f"{run}: was trained without a dev file; score it with `dokhae predict` and `evaluate`")
     files = chosen(run, which)
@@ -40,14 +44,18 @@ def score_checkpoints(run: Path, which: Which, device: str, show: bool, trust_re
     split = make_split("dev", examples, tokenizer, config.windows, show)
     scorer = Scorer(config, benchmark, split, config.dev, tokenizer.layout, choose_device(device))
     entries = [scored(scorer, model, file, show) for file in files]
-    key = benchmark.rule.exact_match_key if config.keep.best_by == "em" else benchmark.rule.f1_key
-    report = {
-        "best_by": key,
-        "best": max(entries, key=lambda entry: float(entry["scores"][key])),
-        "checkpoints": entries,
-    }
+    report = {**best_of(entries, config.keep.best_by, benchmark.rule, files), "checkpoints": entries}
     write_json(run / "best_results.json", report)
     return report
+
+
+def best_of(entries: list[dict[str, Any]], best_by: str, rule: Rule, files: list[Path]) -> dict[str, Any]:
+    """The best entry by what the run keeps its checkpoints by; by the second score where that is not scored here."""
+    kept = best_in(read_checkpoint(files[0].with_name(LAST)))
+    if best_by == "loss" and kept[:1] in [[entry["checkpoint"]] for entry in entries]:
+        return {"best_by": "loss", "best": next(entry for entry in entries if entry["checkpoint"] == kept[0])}
+    key = rule.exact_match_key if best_by == "em" else rule.f1_key
+    return {"best_by": key, "best": max(entries, key=lambda entry: float(entry["scores"][key]))}
 
 
 def scored(scorer: Scorer, model: torch.nn.Module, file: Path, show: bool) -> dict[str, Any]:
@@ -70,7 +78,8 @@ def chosen(run: Path, which: Which) -> list[Path]:
     folder = run / "checkpoints"
     last = folder / LAST
     if not last.exists():
-        raise SettingsError(f"{folder}: there is no checkpoint yet; go on with: dokhae train --resume {run}")
+        advice = "it was taken away" if runs.finished(run) else f"go on with: dokhae train --resume {run}"
+        raise SettingsError(f"{last}: there is no such checkpoint; {advice}")
     best = [folder / name for name in best_in(read_checkpoint(last)) if (folder / name).exists()]
     if which == "last" or not best:
         return [last]

@@ -24,17 +24,19 @@ def read_split(path: Path, benchmark: Benchmark, limit: int | None, misplaced: s
     if not benchmark.trainable:
         raise SettingsError(f"{benchmark.name} can be scored, but not trained yet")
     examples = benchmark.read(path, True)[:limit]
-    moved = skipped = 0
+    moved = answers_out = skipped = 0
     if misplaced == "skip":
         examples, skipped = data.drop_misplaced(examples)
     elif misplaced == "repair":
-        examples, moved, skipped = data.repair_misplaced(examples)
+        examples, moved, answers_out, skipped = data.repair_misplaced(examples)
     elif misplaced == "error":
         data.check_answers(examples, str(path))
     if moved:
         log.warning("%s: %d answers were not at their offsets and have been moved there", path, moved)
+    if answers_out:
+        log.warning("%s: %d answers are nowhere near their offsets and were left out", path, answers_out)
     if skipped:
-        log.warning("%s: %d questions skipped: their answers are not at their offsets", path, skipped)
+        log.warning("%s: %d questions skipped: they have answers that are not at their offsets", path, skipped)
     if not examples:
         raise DataError(f"{path}: no question is left to work with")
     unanswerable = next((example.id for example in examples if not example.answers), None)

@@ -65,24 +65,26 @@ def repair_file(path: Path, out: Path, has_null: bool = True) -> Repair:
     return repair
 
 
-def repair_misplaced(examples: Sequence[Example]) -> tuple[list[Example], int, int]:
-    """The examples with every answer at its offset: (examples, answers moved there, examples left out).
+def repair_misplaced(examples: Sequence[Example]) -> tuple[list[Example], int, int, int]:
+    """The examples with every answer at its offset; how many answers were moved there, answers and examples left out.
 
-    What is certain is mended as `repair_file` mends it; an example with any other misplaced answer is left out.
+    What is certain is mended as `repair_file` mends it; other misplaced answers are left out, and examples that have
+    no answer left.
     """
     places = locate_misplaced(examples)
     kept: list[Example] = []
-    moved = 0
+    moved = answers_out = 0
     for number, example in enumerate(examples):
         answers = [
             answer if is_placed(answer, example.context) else _certain(places.get((number, position)))
             for position, answer in enumerate(example.answers)
         ]
         mended = tuple(answer for answer in answers if answer is not None)
-        if len(mended) == len(answers):
-            moved += sum(after != before for after, before in zip(mended, example.answers, strict=True))
+        if mended or not answers:
+            moved += sum(after not in (None, before) for after, before in zip(answers, example.answers, strict=True))
+            answers_out += answers.count(None)
             kept.append(example if mended == example.answers else replace(example, answers=mended))
-    return kept, moved, len(examples) - len(kept)
+    return kept, moved, answers_out, len(examples) - len(kept)
 
 
 def diff_path(out: Path) -> Path:

@@ -1,0 +1,31 @@
+"""metrics.csv of a run that is killed and resumed."""
+
+from __future__ import annotations
+
+import os
+
+from dokhae.training.logs import loggers
+
+
+def rows(run):
+    return (run / "metrics.csv").read_text(encoding="utf-8").splitlines()
+
+
+def test_a_table_goes_on_where_it_was_also_after_a_kill_while_it_was_being_opened(tmp_path):
+    table = loggers(tmp_path)[1]
+    table.log_metrics({"loss": 1.0}, step=1)
+    table.save()
+    os.replace(tmp_path / "metrics.csv", tmp_path / "metrics.before.csv")  # killed just here
+    again = loggers(tmp_path)[1]
+    again.log_metrics({"loss": 0.5}, step=2)
+    again.save()
+    assert rows(tmp_path) == ["loss,step", "1.0,1", "0.5,2"]
+    assert not (tmp_path / "metrics.before.csv").exists()
+
+
+def test_a_table_takes_columns_that_it_had_not_before(tmp_path):
+    for step, metrics in enumerate(({"loss": 1.0}, {"em": 50.0})):
+        table = loggers(tmp_path)[1]
+        table.log_metrics(metrics, step=step)
+        table.save()
+    assert rows(tmp_path) == ["em,loss,step", ",1.0,0", "50.0,,1"]
