@@ -84,6 +84,8 @@ def test_all_that_was_published_of_a_row_is_told(dokhae):
     assert "# Published, by the model's authors, on dev: EM 79.30, F1 82.10.\n" in text
     assert "# Published: 8,160 to 8,164 optimizer steps.\n# Trained on 4 devices; " in text
     assert "# It needs what this version of dokhae does not have yet: joint answerability head.\n" in text
+    text = dokhae("recipes", "etri/korquad-1.0/etri-morpheme-bert").out
+    assert "# The linear schedule, warm-up 0.1 and clipping at 1 are not published; " in text
     text = dokhae("recipes", "gluonnlp/squad-2.0/gluonnlp-bert-base-cased-v1-fp16").out
     assert "# Its weights are on no hub: give the encoder with --model FOLDER.\n" in text
     assert "model" not in yaml.safe_load(text)
@@ -135,6 +137,17 @@ def test_a_run_of_a_row_shows_in_its_line(dokhae, listed, own, tmp_path):
     assert (line["runs"], line["changed"]) == (
         "1", "train questions.json, not the official file; dev questions.json, not the official file",
     )  # fmt: skip
+
+
+def test_a_run_shows_however_its_table_is_named(dokhae, listed, own, tmp_path):
+    outcome = dokhae("train", "--recipe", "mine.yaml/squad-1.1/tiny")  # the fixture `listed` has gone to that folder
+    assert outcome.code == 0, outcome.err
+    recipe = yaml.safe_load((tmp_path / "runs" / "mine" / "squad-1.1" / "tiny" / "config.yaml").read_text())["recipe"]
+    assert recipe == f"{own}/squad-1.1/tiny"
+    for table in ("mine.yaml", own):
+        assert [(name, line["runs"]) for name, line in listed(table).items()] == [(recipe, "1")]
+    for name in ("mine.yaml/squad-1.1/tiny", recipe):
+        assert yaml.safe_load(dokhae("recipes", name).out)["recipe"] == recipe
 
 
 @pytest.fixture

@@ -127,6 +127,21 @@ def test_the_nearest_name_is_told(table):
         recipes.find("none.yaml/squad-1.1/tiny")
 
 
+def test_a_row_of_one_s_own_table_has_one_name_however_it_is_asked_for(table, tmp_path, monkeypatch):
+    path = table()
+    name = f"{path}/squad-1.1/tiny"
+    (tmp_path / "link.yaml").symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for source in ("mine.yaml", "./mine.yaml", f"../{tmp_path.name}/mine.yaml", "~/mine.yaml"):
+        assert recipes.find(f"{source}/squad-1.1/tiny").name == recipes.chosen(source)[0].name == name
+        assert recipes.full_name(f"{source}/squad-1.1/tiny") == name
+    assert recipes.find("link.yaml/squad-1.1/tiny").name == f"{tmp_path}/link.yaml/squad-1.1/tiny"
+    assert recipes.full_name(KOELECTRA) == KOELECTRA
+    config = recipes.config_of(recipes.find("mine.yaml/squad-1.1/tiny"), epochs=1)
+    assert (config.recipe, recipes.changes(config)) == (name, ["epochs 1.0"])
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

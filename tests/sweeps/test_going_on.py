@@ -15,11 +15,12 @@ from optuna.storages.journal import JournalFileBackend
 
 from dokhae import sweeps
 from dokhae.cli import main
-from dokhae.errors import SettingsError
+from dokhae.errors import DataError, ModelError, SettingsError
 from dokhae.files import read_json
-from dokhae.sweeps import claims
+from dokhae.sweeps import claims, trial
 from dokhae.sweeps.storage import shown
-from dokhae.training.checkpoints import Interrupted
+from dokhae.training import fit
+from dokhae.training.checkpoints import Checkpoints, Interrupted
 from sweeps.small_sweeps import PROCESSES, at_checkpoint, comparable, spec_of, sweep_and_die, sweep_together
 from training.small import equal, weights
 
@@ -126,18 +127,107 @@ def test_another_machine_s_trial_is_left_alone_until_its_owner_is_silent(tmp_pat
     monkeypatch.setattr(claims, "SECONDS_TO_SETTLE", 0.1)
     spec, storage = spec_of(tiny_bert, few, search={"learning_rate": [1e-3, 5e-2]}), str(tmp_path / "journal.log")
     first = sweeps.sweep(spec, tmp_path / "there", storage=storage, trials=1, show=False)
-    trial = optuna.load_study(study_name="small", storage=JournalStorage(JournalFileBackend(storage))).ask()
+    left = ask(storage)
     owner = {"id": "x", "run": "/not/seen/from/here/trial-0001", "host": "elsewhere"}
-    trial.set_user_attr("owner", owner | {"seen": time.time()})
+    left.set_user_attr("owner", owner | {"seen": time.time()})
     with caplog.at_level(logging.INFO, logger="dokhae"):
         results = sweeps.sweep(spec, tmp_path / "here", storage=storage, show=False)
     assert [each.state for each in results] == ["finished", "running"]
     assert "still running elsewhere: trial 1" in caplog.text
 
-    trial.set_user_attr("owner", owner | {"seen": time.time() - 3600})
+    left.set_user_attr("owner", owner | {"seen": time.time() - 3600})
     results = sweeps.sweep(spec, tmp_path / "here", storage=storage, show=False)
     assert [each.state for each in results] == ["finished", "finished"]
     assert [each.run for each in results] == [first[0].run, tmp_path / "here" / "runs" / "trial-0001"]
+
+
+def ask(storage):
+    """A trial of the study that somebody else has asked for."""
+    return optuna.load_study(study_name="small", storage=JournalStorage(JournalFileBackend(storage))).ask()
+
+
+def test_a_host_of_the_same_name_with_the_same_path_is_another_machine(tmp_path, tiny_bert, few):
+    search, settings = {"learning_rate": [1e-3, 5e-2]}, {"epochs": 1, "checkpoint_every": None}
+    spec, storage = spec_of(tiny_bert, few, search=search, settings=settings), str(tmp_path / "journal.log")
+    first = sweeps.sweep(spec, tmp_path / "out", storage=storage, trials=1, show=False)[0]
+    study = optuna.load_study(study_name="small", storage=JournalStorage(JournalFileBackend(storage)))
+    left, own = ask(storage), study.trials[0].user_attrs["owner"]
+    assert own["run"] == str(first.run)
+    there = {"id": "x", "run": str(first.run.with_name("trial-0001")), "host": own["host"], "seen": time.time()}
+    kernel, device, inode = own["place"].rsplit(" ", 2)
+    places = ["", f"{kernel}-of-another-machine {device} {inode}", f"{kernel} {device} {int(inode) + 1}"]
+    for owner in [there, *(there | {"place": place} for place in places)]:
+        left.set_user_attr("owner", owner)
+        assert [each.state for each in sweeps.sweep(spec, tmp_path / "out", storage=storage, show=False)][
+            1
+        ] == "running"
+    left.set_user_attr("owner", there | {"place": own["place"]})  # of a process that was killed here, just now
+    results = sweeps.sweep(spec, tmp_path / "out", storage=storage, show=False)
+    assert [each.state for each in results] == ["finished", "finished"]
+
+
+def test_data_that_has_moved_is_found_where_it_is_now(undisturbed, tmp_path, tiny_bert, few, monkeypatch):
+    (tmp_path / "before").mkdir()
+    data = tmp_path / "before" / "few.json"
+    data.write_bytes(few.read_bytes())
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", at_checkpoint(3, "trial-0001", lambda: os.kill(os.getpid(), signal.SIGINT)))
+        with pytest.raises(Interrupted):
+            sweeps.sweep(small(tiny_bert, data), tmp_path / "out", show=False)
+    data = (tmp_path / "before").rename(tmp_path / "after") / "few.json"
+    results = sweeps.sweep(tmp_path / "out" / "spec.yaml", tmp_path / "out", train=data, dev=data, show=False)
+    assert comparable(results) == comparable(undisturbed)
+    assert [entry["resumed"] for entry in read_json(results[1].run / "run.json")["history"]] == [False, True]
+
+
+def test_a_hub_that_is_away_fails_no_trial_not_even_one_that_stopped_before(
+    undisturbed, tmp_path, tiny_bert, few, monkeypatch
+):
+    def full(checkpoints, trainer, *arguments, **options):
+        raise DataError("no space left")
+
+    def away(name):
+        raise ModelError("the hub cannot be reached")
+
+    for place, name, stop, message in (
+        (Checkpoints, "_save", full, "no space"),
+        (fit.loading, "locate", away, "the hub"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, name, stop)
+            with pytest.raises((DataError, ModelError), match=message):
+                sweeps.sweep(small(tiny_bert, few), tmp_path / "out", show=False)
+        assert read_json(tmp_path / "out" / "runs" / "trial-0000" / "run.json")["status"] == "failed"
+    assert comparable(sweeps.sweep(small(tiny_bert, few), tmp_path / "out", show=False)) == comparable(undisturbed)
+
+
+class Killed(BaseException):
+    """Nobody catches it."""
+
+
+@pytest.mark.parametrize(("place", "name"), [(Checkpoints, "save_last"), (trial, "_tell")])
+def test_a_pruned_trial_that_was_killed_before_it_was_told_is_told_later(
+    place, name, tmp_path, tiny_bert, few, monkeypatch
+):
+    search, prune = {"learning_rate": [5e-2, 1e-9]}, {"name": "median", "n_startup_trials": 1}
+    settings = {"epochs": 4, "checkpoint_every": None}
+    spec = spec_of(tiny_bert, few, search=search, prune=prune, settings=settings)
+    whole = sweeps.sweep(spec, tmp_path / "whole", show=False)
+    step = getattr(place, name)
+
+    def killed(self, *arguments):
+        step(self, *arguments) if place is Checkpoints else None
+        if "trial-0001" in str(self.folder if place is Checkpoints else self.run):
+            raise Killed
+        step(self, *arguments) if place is trial else None
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(place, name, killed)
+        sweeps.sweep(spec, tmp_path / "out", show=False)
+    results = sweeps.sweep(spec, tmp_path / "out", show=False)
+    assert comparable(results) == comparable(whole)
+    assert [each.reason for each in results] == [each.reason for each in whole] == ["", "pruned after validation 1"]
+    assert results[1].scores.keys() == {"loss", "em", "f1"}
 
 
 def test_a_trial_too_many_of_a_race_is_not_run(tmp_path, tiny_bert, few, monkeypatch):

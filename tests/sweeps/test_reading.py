@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -171,6 +172,33 @@ def test_the_fingerprint_knows_what_changes_a_score_and_nothing_else(tmp_path, t
         "data.dev has changed": of(data=other),
     }.items():
         assert name in differences(of(), changed)
+
+
+def test_a_searched_encoder_counts_by_its_content_too(tmp_path, tiny_bert, few):
+    folder = tmp_path / "encoder"
+    shutil.copytree(tiny_bert, folder)
+    spec = spec_of(tiny_bert, few, search={"model": [str(tiny_bert), str(folder)]})
+    del spec["settings"]["model"]
+    before = fingerprint(sweeps.read(spec, tmp_path / "out"))
+    assert before == fingerprint(sweeps.read(spec, tmp_path / "out"))
+    (folder / "config.json").write_text((folder / "config.json").read_text() + "\n")
+    assert differences(before, fingerprint(sweeps.read(spec, tmp_path / "out"))) == "data.model has changed"
+
+
+def test_a_table_of_one_s_own_is_found_from_everywhere(tmp_path, tiny_bert, few, monkeypatch):
+    content = {
+        "title": "Mine", "url": "https://example.org", "encoders": {"tiny": {"model": str(tiny_bert)}},
+        "defaults": {"max_length": 48, "step": 8, "optimizer": {"warmup": 0.2}}, "rows": {"korquad-1.0/tiny": {}},
+    }  # fmt: skip
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
+    monkeypatch.chdir(tmp_path)
+    spec = {"settings": {"recipe": "mine.yaml/korquad-1.0/tiny"}, "search": {"learning_rate": [1e-3]}}
+    plan = sweeps.read(spec, tmp_path / "out", few, few)
+    assert plan.settings["recipe"] == f"{tmp_path}/mine.yaml/korquad-1.0/tiny"
+    assert (plan.settings["step"], plan.settings["optimizer.warmup"]) == (8, 0.2)
+    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(to_file(plan)))
+    monkeypatch.chdir("/")
+    assert sweeps.read(tmp_path / "spec.yaml", tmp_path / "out").settings == plan.settings
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path, tiny_bert):

@@ -41,7 +41,7 @@ def recipes(what: Positional[str] = "all", runs: Path = Path("runs")) -> None:
         _show_families()
         return
     rows = room.chosen(what)
-    if [row.name for row in rows] == [what]:
+    if [row.name for row in rows] == [room.full_name(what)]:
         sys.stdout.write(room.settings_file(rows[0]))
         return
     found = room.reproduced(runs, rows)

@@ -6,7 +6,7 @@
 
 from dokhae.recipes.families import FAMILY, families
 from dokhae.recipes.listing import chosen, settings_file
-from dokhae.recipes.reading import Published, Row, Scores, find, read_source, rows, sources
+from dokhae.recipes.reading import Published, Row, Scores, find, full_name, read_source, rows, sources
 from dokhae.recipes.reproduced import Reproduced, reproduced
 from dokhae.recipes.using import (
     changes,
@@ -31,6 +31,7 @@ __all__ = [
     "data_files",
     "families",
     "find",
+    "full_name",
     "planned",
     "read_source",
     "refuse_missing_data",

@@ -118,6 +118,7 @@ def find(name: str) -> Row:
         )
     if is_file:
         found: Iterable[Row] = read_source(Path(f"{file}{ENDING}"))
+        name = full_name(name)
     else:
         found = _packaged(source) if source in sources() else rows()
     for row in found:
@@ -128,11 +129,11 @@ def find(name: str) -> Row:
 
 
 def read_source(path: Path, source: str | None = None) -> list[Row]:
-    """The rows of a file, named after the file unless `source` is given.
+    """The rows of a file, named after the file's whole path unless `source` is given.
 
     Every key of the file is checked, also where no row uses it; SettingsError with the file's name and the place.
     """
-    content = from_mapping(_File, read_settings(path), str(path))
+    content = from_mapping(_File, read_settings(path.expanduser()), str(path))
     checked(content.defaults, f"{path}: defaults")
     for benchmark, layer in content.benchmarks.items():
         _check_benchmark(str(benchmark), f"{path}: benchmarks")
@@ -140,7 +141,19 @@ def read_source(path: Path, source: str | None = None) -> list[Row]:
     encoders = {str(name): from_mapping(_Encoder, entry, f"{path}: {name}") for name, entry in content.encoders.items()}
     for name, encoder in encoders.items():
         checked(encoder.settings, f"{path}: {name}: settings")
-    return [_row(path, source or str(path), content, encoders, str(name), row) for name, row in content.rows.items()]
+    source = source or str(_whole(path))
+    return [_row(path, source, content, encoders, str(name), row) for name, row in content.rows.items()]
+
+
+def full_name(name: str) -> str:
+    """The name of a row as Row.name has it: in a table of one's own with the file's whole path."""
+    file, is_file, row = name.partition(f"{ENDING}/")
+    return f"{_whole(Path(f'{file}{ENDING}'))}/{row}" if is_file else name
+
+
+def _whole(path: Path) -> Path:
+    path = path.expanduser()
+    return path.parent.resolve() / path.name  # a link keeps its own name, with its ending
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from typing import Any
 
 from dokhae import benchmarks
 from dokhae.errors import SettingsError
+from dokhae.recipes.dotted import flat
 from dokhae.recipes.layers import WINDOWS, merged
 from dokhae.recipes.reading import ENDING, Row, find
 from dokhae.records import from_mapping, to_mapping
@@ -84,14 +85,14 @@ def refuse_missing_data(row: Row, given: Collection[str] = ()) -> None:
 
 
 def still_needed(row: Row, given: Collection[str]) -> dict[str, Any]:
-    """What a row says beyond the given settings (names, those in groups with a dot).
+    """What a row says beyond the given settings, by name; here as there, those in groups have a dot.
 
     Raises SettingsError where the row cannot run with them.
     """
     refuse_unmet(row, given)
     refuse_missing_data(row, given)
     taken = {*given, *(WINDOWS if any(name in given for name in WINDOWS) else ())}
-    return _without(settings_of(row), taken)
+    return {name: value for name, value in flat(settings_of(row), row.name).items() if name not in taken}
 
 
 def data_files(benchmark: str) -> list[str]:
@@ -107,29 +108,11 @@ def changes(config: TrainConfig, row: Row | None = None) -> list[str]:
     if config.recipe is None:
         return []
     row = row or find(config.recipe)
-    here = flat(to_mapping(config))
-    there = flat(to_mapping(planned(row, model=row.model or config.model, train=config.train)))
-    return [f"{name} {value}" for name, value in here.items() if value != there[name] and not _free(name)]
+    here = flat(to_mapping(config), "config")
+    there = flat(to_mapping(planned(row, model=row.model or config.model, train=config.train)), row.name)
+    return [f"{name} {value}" for name, value in here.items() if value != there[name] and not is_free(name)]
 
 
-def flat(content: dict[str, Any], group: str = "") -> dict[str, Any]:
-    """Nested settings with the groups in their names: optimizer.warmup."""
-    found: dict[str, Any] = {}
-    for name, value in content.items():
-        found |= flat(value, f"{group}{name}.") if isinstance(value, dict) else {f"{group}{name}": value}
-    return found
-
-
-def _without(content: dict[str, Any], taken: Collection[str], group: str = "") -> dict[str, Any]:
-    """Nested settings without some of them, and without groups that this leaves empty."""
-    found: dict[str, Any] = {}
-    for name, value in content.items():
-        if isinstance(value, dict):
-            value = _without(value, taken, f"{group}{name}.")
-        if f"{group}{name}" not in taken and value != {}:
-            found[name] = value
-    return found
-
-
-def _free(name: str) -> bool:
+def is_free(name: str) -> bool:
+    """Whether a setting, its groups with a dot, may differ from run to run of one row."""
     return name in FREE or name.partition(".")[0] in FREE

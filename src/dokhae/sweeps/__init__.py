@@ -28,7 +28,8 @@ def sweep(
 
     spec: a YAML file, the name of a packaged one, or what such a file holds. train, dev, trials: win over the spec's.
     storage: any storage URL of Optuna, for many machines; an SQLite file in `out` without. show: progress on stderr.
-    The same call goes on with what was interrupted. Raises DokhaeError for everything a user can mend.
+    The same call goes on with what was interrupted, also where `out` or the data files have moved; with what a process
+    of another machine left, once that has been silent for ten minutes. Raises DokhaeError for all that a user can mend.
     """
     return run(read(spec, Path(out), train, dev, trials), Path(out), storage, show)
 

@@ -1,7 +1,7 @@
 """Which process works on which trial. A trial that was left behind is gone on with under its own number.
 
-On one machine a lock file tells who is alive: the system drops it with the process. Elsewhere the time does, which the
-owner writes into the study every minute.
+Where a worker sees the owner's own lock file, that tells who is alive: the system drops the lock with the process.
+Elsewhere the time does, which the owner writes into the study every minute.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = logging.getLogger("dokhae")
 
 OWNER, SURPLUS, SEEN_FIRST = "owner", "surplus", "seen without an owner"  # attributes of a trial
 SECONDS_BETWEEN_SIGNS = 60.0
-SECONDS_UNTIL_LEFT = 600.0  # without a sign of its owner on another machine
+SECONDS_UNTIL_LEFT = 600.0  # without a sign of its owner on another machine, or on this one before it was restarted
 SECONDS_TO_SETTLE = 3.0  # two machines that take over the same trial see each other
 
 
@@ -102,10 +102,10 @@ class Claims:
         run = self._folder(left.number)
         if not self.shared:
             return self._claim(left, run)
-        owner = left.user_attrs.get(OWNER) or {"run": None, "host": None, "seen": self._seen_first(left)}
+        owner = left.user_attrs.get(OWNER) or {"run": None, "seen": self._seen_first(left)}
         if owner["run"] and not run.exists() and Path(owner["run"]).parent.is_dir():
             run = Path(owner["run"])  # another worker's, on this machine or on a file system that both see
-        here = owner["host"] == platform.node() and owner["run"] == str(run)
+        here = owner.get("place", "") == _place(run.parent)
         if here or time.time() - owner["seen"] > SECONDS_UNTIL_LEFT:
             return self._claim(left, run, settle=not here)
         return None
@@ -119,7 +119,8 @@ class Claims:
             return None
         try:
             trial = Trial(self.study, frozen._trial_id)
-            claim = Claim(trial, run, lock, {"id": self._id, "run": str(run), "host": platform.node()})
+            owner = {"id": self._id, "run": str(run), "host": platform.node(), "place": _place(run.parent)}
+            claim = Claim(trial, run, lock, owner)
             _sign(claim)
             if not settle or self._is_still_mine(frozen.number):
                 return claim
@@ -153,3 +154,20 @@ class Claims:
 
 def _sign(claim: Claim) -> None:
     claim.trial.set_user_attr(OWNER, claim.owner | {"seen": time.time()})
+
+
+def _place(folder: Path) -> str | None:
+    """The same for two processes only where one of them sees the locks that the other holds in the folder: one running
+    kernel, and one folder of its file systems. Containers may share a host's name and a path, and neither of these.
+    """
+    if not folder.exists():
+        return None
+    found = folder.stat()
+    return f"{_kernel()} {found.st_dev} {found.st_ino}"
+
+
+def _kernel() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:  # no Linux
+        return f"{platform.node()} {uuid.getnode()}"

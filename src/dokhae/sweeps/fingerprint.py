@@ -7,30 +7,35 @@ from pathlib import Path
 from typing import Any
 
 from dokhae.files import sha256
+from dokhae.recipes.dotted import flat
+from dokhae.recipes.using import is_free
 from dokhae.records import to_mapping
-from dokhae.sweeps.space import Choice, ends, flat
+from dokhae.sweeps.space import Choice, ends
 from dokhae.sweeps.spec import Spec, config_of, described
 
-# places, machines, and what is only told or kept
-FREE = {"train", "dev", "out", "device", "recipe", "checkpoint_every", "checkpoint_minutes", "trust_remote_code",
-        "keep.best"}  # fmt: skip
 MOST_TOLD = 5  # differences in a message
 
 
 def fingerprint(spec: Spec) -> dict[str, Any]:
     """Plain values by name. The number of trials is not among them: more can be asked for later.
 
-    Data files, and an encoder in a folder, count by their content. Raises DataError for a file that cannot be read.
+    Data files, and an encoder in a folder, count by their content; where they are searched, by their paths too, for by
+    these the study knows its points. Raises DataError for a file that cannot be read.
     """
     first = {name: ends(dimension)[0] for name, dimension in spec.search.items()}
     settings = flat(to_mapping(config_of(spec, first, Path("run"))), spec.where)
     shared = {
         f"settings.{name}": _content(Path(str(value))) if name == "model" else value
         for name, value in settings.items()
-        if name not in spec.search and name not in FREE and not name.startswith("track.")
+        if name not in spec.search and (name == "seed" or not is_free(name))  # a seed changes the scores
     }
     trained_on = spec.search.get("train", Choice((settings["train"],)))
-    data = {"data.train": [sha256(Path(path)) for path in ends(trained_on)], "data.dev": sha256(Path(settings["dev"]))}
+    data: dict[str, Any] = {
+        "data.train": [sha256(Path(path)) for path in ends(trained_on)],
+        "data.dev": sha256(Path(settings["dev"])),
+    }
+    if "model" in spec.search:
+        data["data.model"] = [_content(Path(str(model))) for model in ends(spec.search["model"])]
     return {
         **shared,
         **data,

@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from dokhae import recipes
 from dokhae.errors import SettingsError
+from dokhae.recipes.dotted import flat
 from dokhae.records import from_mapping, nearest, read_settings, to_mapping
-from dokhae.sweeps.space import Choice, Dimension, Point, ends, flat, grid_values, read_dimension
+from dokhae.sweeps.space import Choice, Dimension, Point, ends, grid_values, read_dimension
 from dokhae.sweeps.spec import GRID, NO_PRUNING, Spec, config_of
 
 FOLDER, ENDING = Path(__file__).parent, ".yaml"
@@ -123,7 +124,9 @@ def _settings(file: _File, where: str, searched: Collection[str], given: Mapping
         raise SettingsError(f"{where}: settings: out is not for a spec; name the folder with --out")
     own |= {name: path for name, path in given.items() if path is not None}
     row = recipes.find(str(own["recipe"])) if own.get("recipe") else None
-    found = flat(recipes.still_needed(row, {*own, *searched}), where) | own if row else own
+    found = own
+    if row:  # by its whole name, which a table of one's own has wherever the spec is read again
+        found = recipes.still_needed(row, {*own, *searched}) | own | {"recipe": row.name}
     for name in ("train", "dev"):
         if found.get(name) is None and name not in searched:
             raise SettingsError(f"{where}: {name} is missing; give --{name} FILE, or write it under settings")

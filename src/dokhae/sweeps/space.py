@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 import types
@@ -13,8 +12,8 @@ from decimal import Decimal
 from typing import Any
 
 from dokhae.errors import SettingsError
-from dokhae.records import from_mapping, nearest
-from dokhae.training.config import TrainConfig
+from dokhae.recipes.dotted import settings_by_name
+from dokhae.records import from_mapping
 
 Point = dict[str, Any]  # dotted name -> value
 
@@ -48,41 +47,6 @@ class _Given:
 
 
 Dimension = Choice | Range
-
-
-def settings_by_name(kind: Any = TrainConfig, group: str = "") -> dict[str, Any]:  # noqa: ANN401 - a dataclass
-    """Every setting of a training -> its type; those in groups have a dot."""
-    found: dict[str, Any] = {}
-    for name, hint in typing.get_type_hints(kind).items():
-        inner = dataclasses.is_dataclass(hint)
-        found |= settings_by_name(hint, f"{group}{name}.") if inner else {f"{group}{name}": hint}
-    return found
-
-
-def flat(content: Mapping[str, Any], where: str, group: str = "") -> Point:
-    """A mapping with groups, or dots, or both, as dotted name -> value. SettingsError for a name that is no setting."""
-    known, found = settings_by_name(), Point()
-    for key, value in content.items():
-        name = group + str(key).replace("-", "_")
-        is_group = any(each.startswith(f"{name}.") for each in known)
-        if name not in known and not is_group:
-            raise SettingsError(f"{where}: {name!r} is not a setting{nearest(name, list(known))}")
-        if is_group and not isinstance(value, Mapping):
-            raise SettingsError(f"{where}: {name} is a group of settings, not one value")
-        found |= flat(value, where, f"{name}.") if is_group else {name: value}
-    return found
-
-
-def nested(point: Point) -> dict[str, Any]:
-    """Dotted names as groups again."""
-    found: dict[str, Any] = {}
-    for name, value in point.items():
-        *groups, last = name.split(".")
-        inner = found
-        for group in groups:
-            inner = inner.setdefault(group, {})
-        inner[last] = value
-    return found
 
 
 def read_dimension(name: str, content: object, where: str) -> Dimension:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from dokhae.recipes.dotted import nested
 from dokhae.records import from_mapping, to_mapping
-from dokhae.sweeps.space import Choice, Dimension, Point, nested
+from dokhae.sweeps.space import Choice, Dimension, Point
 from dokhae.training.config import TrainConfig
 
 GRID = "grid"

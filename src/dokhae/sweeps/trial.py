@@ -13,15 +13,17 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from dokhae import benchmarks, training
-from dokhae.errors import ModelError
-from dokhae.files import read_json
+from dokhae.errors import ModelError, OutOfMemory
 from dokhae.sweeps.claims import Claim
 from dokhae.sweeps.space import Point
 from dokhae.sweeps.spec import Spec, config_of
 from dokhae.training import TrainConfig
 from dokhae.training.checkpoints import Diverged, Pruned
+from dokhae.training.runs import record_of
 
-SCORES, SECONDS, REASON, VALIDATED = "scores", "seconds", "reason", "validated at"  # attributes of a trial
+# attributes of a trial
+SCORES, SECONDS, REASON = "scores", "seconds", "reason"
+VALIDATED, LAST_SCORES, GIVEN_UP = "validated at", "last scores", "given up"  # of a trial that is not told yet
 
 
 class Watcher:
@@ -29,7 +31,7 @@ class Watcher:
 
     def __init__(self, claim: Claim, objective: str) -> None:
         self.trial, self.run, self.objective = claim.trial, claim.run, objective
-        self.scores: dict[str, float] = {}
+        self.scores: dict[str, float] = self.trial.user_attrs.get(LAST_SCORES, {})  # of a run that is gone on with
 
     def __call__(self, step: int, scores: dict[str, float]) -> None:
         """After the validation of an optimizer step; a resumed run may validate its last one again."""
@@ -37,17 +39,24 @@ class Watcher:
         steps: list[int] = self.trial.user_attrs.get(VALIDATED, [])
         if step not in steps:
             steps = [*steps, step]
+            self.trial.set_user_attr(LAST_SCORES, scores)
             self.trial.report(scores[self.objective], len(steps))  # by epochs: batches differ from trial to trial
             self.trial.set_user_attr(VALIDATED, steps)
-        if step < _record(self.run)["steps"] and self.trial.should_prune():  # after the last step only scoring is left
-            raise Pruned(f"pruned after validation {len(steps)}")
+        if step < record_of(self.run)["steps"] and self.trial.should_prune():  # after the last only scoring is left
+            self.trial.set_user_attr(GIVEN_UP, f"pruned after validation {len(steps)}")
+            self.refuse_given_up()
+
+    def refuse_given_up(self) -> None:
+        """Pruned where the pruner has given the trial up, now or before its process was killed."""
+        if GIVEN_UP in self.trial.user_attrs:
+            raise Pruned(self.trial.user_attrs[GIVEN_UP])
 
 
 def run_trial(spec: Spec, claim: Claim, point: Point, show: bool) -> None:
     """Train the point and tell the study. A trial that diverges or needs too much memory has failed; any other error
     is raised and leaves the trial to be gone on with.
     """
-    watcher = Watcher(claim, spec.objective)
+    watcher, begun = Watcher(claim, spec.objective), _times_begun(claim.run)
     config = config_of(spec, point, claim.run)
     state, reason = TrialState.COMPLETE, ""
     try:
@@ -57,7 +66,8 @@ def run_trial(spec: Spec, claim: Claim, point: Point, show: bool) -> None:
     except Pruned as error:
         state, reason, scores = TrialState.PRUNED, str(error), watcher.scores
     except (Diverged, ModelError) as error:
-        if not _has_begun(claim.run):
+        # logits that are no numbers are the point's, like a loss; a model that cannot be had stops them all
+        if not isinstance(error, (Diverged, OutOfMemory)) and _times_begun(claim.run) == begun:
             raise
         state, reason, scores = TrialState.FAIL, str(error), {}
     _tell(claim, state, scores, scores.get(spec.objective), reason)
@@ -66,10 +76,11 @@ def run_trial(spec: Spec, claim: Claim, point: Point, show: bool) -> None:
 def _trained(config: TrainConfig, watcher: Watcher, show: bool) -> dict[str, Any]:
     """The report of a run that is there, or gone on with, or new."""
     run = config.out
-    if _record(run).get("status") == "pruned":  # and its process was killed before it could tell
-        raise Pruned("pruned")
+    watcher.refuse_given_up()
     if (run / "config.yaml").exists():
-        return training.resume(run, show=show, trust_remote_code=config.trust_remote_code, watch=watcher)
+        files = {"train": config.train, "dev": config.dev}  # which may have moved since the run began
+        data = {name: path for name, path in files.items() if path is not None}
+        return training.resume(run, show=show, trust_remote_code=config.trust_remote_code, watch=watcher, data=data)
     if run.exists():  # killed before it had written its settings
         shutil.rmtree(run)
     return training.train(config, show=show, watch=watcher)
@@ -84,22 +95,14 @@ def _scores(report: dict[str, Any], config: TrainConfig) -> dict[str, float]:
     return {"em": official[rule.exact_match_key], "f1": official[rule.f1_key], "loss": lowest}
 
 
-def _has_begun(run: Path) -> bool:
-    """Whether the training failed on its way, where another point may do better (too much memory, weights that are
-    no numbers); a model that cannot be loaded is a mistake in all of them.
-    """
-    return _record(run).get("status") == "failed"
-
-
-def _record(run: Path) -> dict[str, Any]:
-    path = run / "run.json"
-    found: dict[str, Any] = read_json(path) if path.exists() else {}
-    return found
+def _times_begun(run: Path) -> int:
+    """How often training has begun in a run folder, its model loaded."""
+    return len(record_of(run).get("history", []))
 
 
 def _tell(claim: Claim, state: TrialState, scores: dict[str, float], value: float | None, reason: str) -> None:
     """Told once: where another machine has taken the trial over meanwhile, the first to end counts."""
-    trial, history = claim.trial, _record(claim.run).get("history", [])
+    trial, history = claim.trial, record_of(claim.run).get("history", [])
     with contextlib.suppress(UpdateFinishedTrialError):
         trial.set_user_attr(SCORES, scores)
         trial.set_user_attr(REASON, reason)
