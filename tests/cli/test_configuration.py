@@ -63,6 +63,7 @@ def test_a_later_file_takes_back_a_bare_option(write):
     [
         (["--trust-remote-code=true"], ["--trust-remote-code"]),
         (["--trust_remote_code=false"], []),
+        (["--trust_remote_code=False"], []),
         (["--model=false"], ["--model=false"]),
         (["--", "--trust_remote_code=false"], ["--", "--trust_remote_code=false"]),
     ],
@@ -251,3 +252,14 @@ def test_a_recipe_without_a_name_is_refused(dokhae):
 
 def test_only_commands_with_that_option_know_recipes(refusal):
     assert refusal("predict", "d.json", "--recipe", LYEONI).startswith("--recipe is not an option")
+
+
+def test_a_bare_option_with_another_value_is_refused():
+    with pytest.raises(SettingsError, match=r"=yes: --trust_remote_code is given bare, or with =true"):
+        with_config(["--trust_remote_code=yes"], train)
+
+
+def test_an_overlap_that_is_given_takes_the_place_of_a_step_in_a_file(tmp_path):
+    (tmp_path / "a.yaml").write_text("step: 64\nepochs: 1\n")
+    found = with_config(["--config", str(tmp_path / "a.yaml"), "--overlap", "32"], train)
+    assert found == ["--epochs", "1", "--overlap", "32"]

@@ -180,3 +180,16 @@ def test_the_packaged_tables_are_found_by_name():
     names = [row.name for row in recipes.rows()]
     assert len(names) == len(set(names)) == 105
     assert recipes.find(names[0]).name == names[0]
+
+
+def test_a_benchmark_may_be_written_otherwise_and_keeps_its_settings(table):
+    path = table("{squad-1.1: {batch_size: 6}}", "{SQuAD-1.1: {batch_size: 6}}")
+    row = recipes.find(f"{path}/squad-1.1/tiny")
+    assert recipes.config_of(row).batch_size == 6
+    path = table("  squad-1.1/tiny:", "  SQuAD-1.1/tiny:")
+    assert recipes.config_of(recipes.find(f"{path}/squad-1.1/tiny")).batch_size == 6
+
+
+def test_a_setting_that_is_given_with_a_dot_and_in_a_group_is_refused():
+    with pytest.raises(SettingsError, match=r"spec: optimizer\.warmup is given twice"):
+        flat({"optimizer.warmup": 0.1, "optimizer": {"warmup": 0.2}}, "spec")

@@ -105,7 +105,7 @@ def test_a_study_of_another_spec_is_refused_and_nothing_is_lost(tmp_path, tiny_b
     assert sweeps.sweep(spec, out, show=False) == results
 
     (out / "study.db").unlink()
-    with pytest.raises(SettingsError, match=r"its study small is no longer in its study\.db; put it back"):
+    with pytest.raises(SettingsError, match=r"out: its study\.db is gone; put it back"):
         sweeps.sweep(spec, out, show=False)
     with pytest.raises(SettingsError, match="is not an empty folder"):
         sweeps.sweep(spec, out / "plots", show=False)

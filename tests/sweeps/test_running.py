@@ -112,6 +112,16 @@ def test_a_trial_that_diverges_has_failed_and_the_others_go_on(tmp_path, tiny_be
     assert again == results
 
 
+def test_a_point_that_no_training_can_have_has_failed_and_the_others_go_on(tmp_path, tiny_bert, few):
+    spec = spec_of(tiny_bert, few, search={"optimizer.frozen_layers": [0, 9, 1]}, settings={"epochs": 1})
+    results = sweeps.sweep(spec, tmp_path / "out", show=False)
+    assert [(each.trial, each.state) for each in results] == [(0, "finished"), (1, "failed"), (2, "finished")]
+    assert results[1].reason == "optimizer.frozen_layers is 9, but the encoder has 1 layers"
+    first = spec_of(tiny_bert, few, search={"optimizer.frozen_layers": [9, 0]}, settings={"epochs": 1})
+    with pytest.raises(SettingsError, match=r"trial 0: optimizer\.frozen_layers is 9"):
+        sweeps.sweep(first, tmp_path / "first", show=False)
+
+
 def test_a_trial_that_needs_too_much_memory_has_failed_too(tmp_path, tiny_bert, few, monkeypatch):
     forward = transformers.BertForQuestionAnswering.forward
 
@@ -133,14 +143,15 @@ def test_nothing_finished_is_an_error_with_the_reasons(tmp_path, tiny_bert, few)
     assert "0,failed,1e+30," in (tmp_path / "out" / "results.csv").read_text()
 
 
-def test_a_mistake_in_the_settings_stops_the_sweep_and_loses_nothing(tmp_path, tiny_bert, few):
-    spec = spec_of(tiny_bert, few, search={"max_length": [64, 512]})
-    del spec["settings"]["max_length"]
-    with pytest.raises(SettingsError, match="max_length is 512, but the positions of .* end at 128"):
-        sweeps.sweep(spec, tmp_path / "out", show=False)
-    with pytest.raises(SettingsError, match="max_length is 512"):
-        sweeps.sweep(spec, tmp_path / "out", show=False)
-    assert read_json(tmp_path / "out" / "runs" / "trial-0000" / "run.json")["status"] == "finished"
+def test_a_mistake_in_all_of_the_trials_stops_the_sweep_until_it_is_mended(tmp_path, tiny_bert, few):
+    search = {"batch_size": [3, 2]}
+    for _ in range(2):
+        with pytest.raises(SettingsError, match="trial 0: device 'cuda' is not here"):
+            sweeps.sweep(
+                spec_of(tiny_bert, few, search=search, settings={"device": "cuda"}), tmp_path / "out", show=False
+            )
+    results = sweeps.sweep(spec_of(tiny_bert, few, search=search), tmp_path / "out", show=False)
+    assert [each.state for each in results] == ["finished", "finished"]
 
 
 def test_progress_has_a_line_for_each_trial_and_the_time_left(tmp_path, tiny_bert, few, caplog):

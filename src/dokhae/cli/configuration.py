@@ -17,6 +17,7 @@ from tyro.conf import Positional
 from dokhae.errors import SettingsError
 from dokhae.records import nearest, read_settings
 
+WINDOWS = {"step", "overlap"}  # two ways to say one thing: the one that is given takes the other's place
 Options = dict[str, list[str] | None]  # name -> the words that follow it; None: a bare option that is not given
 
 
@@ -39,7 +40,8 @@ def with_config(args: list[str], command: Callable[..., Any]) -> list[str]:
     recipe = value_of("recipe", before) or next(iter(found.get("recipe") or []), None)
     if recipe and "recipe" in known and not {"-h", "--help"} & {*before}:
         found = of_recipe(recipe, {*given, *found}, known) | found
-    chosen = [[f"--{name}", *words] for name, words in found.items() if name not in given and words is not None]
+    taken = {*given, *(WINDOWS if WINDOWS & given else ())}
+    chosen = [[f"--{name}", *words] for name, words in found.items() if name not in taken and words is not None]
     return [part for parts in chosen for part in parts] + as_flags(before, known) + after
 
 
@@ -80,11 +82,13 @@ def as_flags(args: list[str], known: Mapping[str, Any]) -> list[str]:
     """The arguments, for options that take no value, with --option=true as a bare one and without --option=false."""
     found = []
     for arg in args:
-        value = arg.partition("=")[2] if arg.startswith("--") and known.get(option(arg)) is bool else ""
-        if value == "true":
-            found.append(arg.partition("=")[0])
-        elif value != "false":
+        name, equals, value = arg.partition("=")
+        if not equals or not arg.startswith("--") or known.get(option(arg)) is not bool:
             found.append(arg)
+        elif value.lower() == "true":
+            found.append(name)
+        elif value.lower() != "false":
+            raise SettingsError(f"{arg}: {name} is given bare, or with =true or =false")
     return found
 
 

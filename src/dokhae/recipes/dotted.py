@@ -32,7 +32,11 @@ def flat(content: Mapping[str, Any], where: str, group: str = "") -> dict[str, A
             raise SettingsError(f"{where}: {name!r} is not a setting{nearest(name, list(known))}")
         if is_group and not isinstance(value, Mapping):
             raise SettingsError(f"{where}: {name} is a group of settings, not one value")
-        found |= flat(value, where, f"{name}.") if is_group else {name: value}
+        inner = flat(value, where, f"{name}.") if is_group else {name: value}
+        twice = inner.keys() & found.keys()
+        if twice:
+            raise SettingsError(f"{where}: {min(twice)} is given twice")
+        found |= inner
     return found
 
 

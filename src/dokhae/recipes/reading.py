@@ -136,7 +136,7 @@ def read_source(path: Path, source: str | None = None) -> list[Row]:
     content = from_mapping(_File, read_settings(path.expanduser()), str(path))
     checked(content.defaults, f"{path}: defaults")
     for benchmark, layer in content.benchmarks.items():
-        _check_benchmark(str(benchmark), f"{path}: benchmarks")
+        _benchmark(str(benchmark), f"{path}: benchmarks")
         checked(layer, f"{path}: benchmarks: {benchmark}")
     encoders = {str(name): from_mapping(_Encoder, entry, f"{path}: {name}") for name, entry in content.encoders.items()}
     for name, encoder in encoders.items():
@@ -167,16 +167,16 @@ def _row(path: Path, source: str, file: _File, encoders: dict[str, _Encoder], na
     benchmark, slash, last = name.partition("/")
     if not slash or not last or "/" in last:
         raise SettingsError(f"{where}: a row is named BENCHMARK/ROW, such as korquad-1.0/koelectra-base-v3")
-    _check_benchmark(benchmark, where)
+    benchmark = _benchmark(benchmark, where)
     encoder = _encoder(entry.encoder or last, encoders, where)
-    of_benchmark = file.benchmarks.get(benchmark) or {}
+    layers = [each for key, each in file.benchmarks.items() if _benchmark(str(key), where) == benchmark and each]
     return Row(
-        name=f"{source}/{name}",
+        name=f"{source}/{benchmark}/{last}",
         title=file.title,
         url=file.url,
         benchmark=benchmark,
         model=encoder.model,
-        settings=checked(merged(file.defaults, of_benchmark, encoder.settings, entry.settings), where),
+        settings=checked(merged(file.defaults, *layers, encoder.settings, entry.settings), where),
         devices=encoder.devices or file.devices,
         published=Published(
             Scores(entry.em, entry.f1), entry.test, entry.reference, entry.steps, entry.steps_up_to, entry.windows
@@ -186,9 +186,10 @@ def _row(path: Path, source: str, file: _File, encoders: dict[str, _Encoder], na
     )
 
 
-def _check_benchmark(name: str, where: str) -> None:
+def _benchmark(name: str, where: str) -> str:
+    """The benchmark's own name, however it is written."""
     try:
-        benchmarks.find(name)
+        return benchmarks.find(name).name
     except SettingsError as error:
         raise SettingsError(f"{where}: {error}") from None
 

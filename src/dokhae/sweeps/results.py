@@ -65,7 +65,11 @@ def table(results: Sequence[Result], spec: Spec) -> Table:
             *(plain(each.settings.get(name, "")) for name in spec.search),
             *(score_in_words(name, each.scores[name]) if name in each.scores else "" for name in order),
             "" if each.seconds is None else clock(each.seconds),
-            f"{each.state} {each.reason}".strip() if each.state != "finished" else "",
+            ""
+            if each.state == "finished"
+            else each.reason
+            if each.reason.startswith(each.state)
+            else f"{each.state} {each.reason}".strip(),
         )
     return made
 

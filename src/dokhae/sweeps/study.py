@@ -79,6 +79,8 @@ def _before(out: Path, spec: Spec, url: str | None) -> dict[str, Any]:
         if before.get(what) != now:
             raise SettingsError(f"{out}: belongs to a sweep with another {what}: {before.get(what)}, not {now}; name "
                                 f"another --out, or give that {what}")  # fmt: skip
+    if url is None and not (out / "study.db").exists():
+        raise SettingsError(f"{out}: its study.db is gone; put it back, or name another --out")
     return before
 
 

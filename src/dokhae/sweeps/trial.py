@@ -13,7 +13,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from dokhae import benchmarks, training
-from dokhae.errors import ModelError, OutOfMemory
+from dokhae.errors import ModelError, OutOfMemory, SettingsError
 from dokhae.sweeps.claims import Claim
 from dokhae.sweeps.space import Point
 from dokhae.sweeps.spec import Spec, config_of
@@ -24,6 +24,7 @@ from dokhae.training.runs import record_of
 # attributes of a trial
 SCORES, SECONDS, REASON = "scores", "seconds", "reason"
 VALIDATED, LAST_SCORES, GIVEN_UP = "validated at", "last scores", "given up"  # of a trial that is not told yet
+DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 class Watcher:
@@ -53,10 +54,10 @@ class Watcher:
 
 
 def run_trial(spec: Spec, claim: Claim, point: Point, show: bool) -> None:
-    """Train the point and tell the study. A trial that diverges or needs too much memory has failed; any other error
-    is raised and leaves the trial to be gone on with.
+    """Train the point and tell the study. A trial that diverges, needs too much memory or has settings that no training
+    can have where others could has failed; any other error is raised and leaves the trial to be gone on with.
     """
-    watcher, begun = Watcher(claim, spec.objective), _times_begun(claim.run)
+    watcher, begun, is_new = Watcher(claim, spec.objective), _times_begun(claim.run), not claim.run.exists()
     config = config_of(spec, point, claim.run)
     state, reason = TrialState.COMPLETE, ""
     try:
@@ -69,6 +70,12 @@ def run_trial(spec: Spec, claim: Claim, point: Point, show: bool) -> None:
         # logits that are no numbers are the point's, like a loss; a model that cannot be had stops them all
         if not isinstance(error, (Diverged, OutOfMemory)) and _times_begun(claim.run) == begun:
             raise
+        state, reason, scores = TrialState.FAIL, str(error), {}
+    except SettingsError as error:
+        if not is_new:
+            raise
+        if not any(each.state in DONE for each in claim.trial.study.get_trials(deepcopy=False)):
+            raise SettingsError(f"{spec.where}: trial {claim.trial.number}: {error}") from None
         state, reason, scores = TrialState.FAIL, str(error), {}
     _tell(claim, state, scores, scores.get(spec.objective), reason)
 
