@@ -8,6 +8,7 @@ import pytest
 
 from dokhae import recipes
 from dokhae.errors import DataError, SettingsError
+from dokhae.recipes.dotted import flat
 from dokhae.recipes.layers import merged
 
 KOELECTRA = "kor-squad-pl/korquad-1.0/koelectra-base-v3"
