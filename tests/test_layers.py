@@ -59,7 +59,7 @@ ROOMS = {
     "report": Room(ours="metrics benchmarks", third="numpy matplotlib jinja2"),
     "training": Room(
         ours="data encoding model decoding metrics benchmarks predict settings outputs ceiling",
-        third="numpy torch lightning transformers",
+        third="numpy torch lightning transformers filelock",
         late_third="wandb",
     ),
     "recipes": Room(ours="training.config benchmarks"),
