@@ -229,8 +229,19 @@ def test_a_run_whose_data_has_moved_goes_on_where_it_is_now(stopped, tmp_path, m
 def test_two_processes_do_not_train_in_one_folder(stopped):
     with alone_in(stopped), pytest.raises(SettingsError, match=r"run: another process is training in it"):
         dokhae.resume(stopped, show=False)
+    with pytest.raises(ZeroDivisionError), alone_in(stopped):
+        raise ZeroDivisionError
     assert not list(stopped.parent.glob(".*.lock"))
     dokhae.resume(stopped, show=False)
+    assert not list(stopped.parent.glob(".*.lock"))
+
+
+def test_a_run_where_nothing_may_be_written_is_one_error(tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    (tmp_path / "file").write_text("no folder")
+    settings = config(make_model("bert", tmp_path / "encoder"), data, tmp_path / "file" / "run", epochs=1)
+    with pytest.raises(DataError, match=r"file: cannot be made a folder"):
+        dokhae.train(settings, show=False)
 
 
 def test_a_resumed_run_says_where_it_began_and_keeps_that(stopped, caplog):

@@ -163,11 +163,17 @@ def alone_in(run: Path) -> Iterator[None]:
     """SettingsError where another process trains in this run folder."""
     lock = FileLock(make_folder(run.parent) / f".{run.name}.training.lock")
     try:
-        with lock.acquire(timeout=0):
-            yield
-            Path(lock.lock_file).unlink(missing_ok=True)  # while it is ours; who waits for it looks again
+        lock.acquire(timeout=0)
     except Timeout:
         raise SettingsError(f"{run}: another process is training in it; wait for it, or name another --out") from None
+    except OSError as error:
+        raise DataError(f"{run}: cannot be made: {error.strerror or error}") from None
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            Path(lock.lock_file).unlink()  # while it is ours; who waits for it looks again
+        lock.release()
 
 
 @contextlib.contextmanager
