@@ -205,6 +205,13 @@ def stopped(tmp_path, monkeypatch):
     return train_and_stop(settings, 1, monkeypatch)
 
 
+def test_a_run_that_starts_over_needs_the_encoder_that_it_began_with(stopped):
+    (stopped / "checkpoints" / "last.ckpt").unlink()
+    another_encoder(stopped)
+    with pytest.raises(SettingsError, match="began with another encoder"):
+        dokhae.resume(stopped, show=False)
+
+
 def test_a_run_whose_data_has_changed_is_not_resumed(stopped):
     write_squad(stopped.parent / "few.json", FEW[:3])
     with pytest.raises(SettingsError, match=r"few\.json: has changed since .*run was started"):

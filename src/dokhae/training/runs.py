@@ -78,14 +78,15 @@ def load(
 
 
 def identity(run: Path) -> Identity | None:
-    """What the run's last checkpoint began with; None where it was stopped before there was one.
+    """What the run's last checkpoint, or the run itself, began with; None where it was stopped before that was known.
 
     SettingsError for a checkpoint that cannot be gone on with, or a run folder that has lost its run.json.
     """
     last = run / "checkpoints" / LAST
     if not last.exists():
         log.warning("%s: was stopped before its first checkpoint; it starts over", run)
-        return None
+        record = record_of(run)
+        return identity_at_start(record) if "encoder" in record else None
     if not (run / "run.json").exists():
         raise SettingsError(f"{run}: has a checkpoint but no run.json, which says on what data and encoder it began; "
                             "put it back, or train again into another folder")  # fmt: skip
