@@ -64,7 +64,9 @@ ROOMS = {
     ),
     "recipes": Room(ours="training.config benchmarks"),
     "sweeps": Room(
-        ours="training recipes benchmarks", third="numpy optuna sqlalchemy filelock", late_third="matplotlib"
+        ours="training recipes benchmarks report.figures",
+        third="numpy optuna sqlalchemy filelock",
+        late_third="matplotlib",
     ),
     "cli": Room(ours="encoding decoding training.config", late=EVERYTHING, third="tyro", late_third=" ".join(HEAVY)),
     "__init__": Room(late=EVERYTHING),

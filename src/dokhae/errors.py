@@ -26,6 +26,10 @@ class OutOfMemory(ModelError):
     """The device has too little memory for a batch."""
 
 
+class NotFinite(ModelError):
+    """A model's logits are no numbers."""
+
+
 class SettingsError(DokhaeError):
     """Settings that contradict each other, or cannot be met here."""
 

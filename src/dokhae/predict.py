@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dokhae.decoding import DecodingConfig, FoundSpans, WindowSpans, best_spans, choose, concatenate, merge
 from dokhae.encoding import Batch, Features, Layout, assemble, sequence_lengths
-from dokhae.errors import ModelError
+from dokhae.errors import NotFinite
 from dokhae.types import Example, Prediction
 
 # inputs (R, C) by the model's names -> start and end logits, float32 (R, C)
@@ -54,8 +54,8 @@ def reduce(batch: Batch, start: NDArray[np.float32], end: NDArray[np.float32], d
     # the pruned search looks at every column, but how much padding there is depends on the batch
     start, end = np.where(batch.present, start, -np.inf), np.where(batch.present, end, -np.inf)
     if not all(np.array_equal(np.isfinite(side), batch.present) for side in (start, end)):
-        raise ModelError("the model's logits are not finite (NaN or infinity): its weights are broken, "
-                         "or the precision is too small for it; try --precision fp32")  # fmt: skip
+        raise NotFinite("the model's logits are not finite (NaN or infinity): its weights are broken, "
+                        "or the precision is too small for it; try --precision fp32")  # fmt: skip
     spans = best_spans(batch.windows, start, end, batch.legal, batch.cls, decoding)
     column = batch.context_column[:, None]
     return WindowSpans(

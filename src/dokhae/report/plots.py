@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dokhae.errors import optional
-from dokhae.files import atomic_path, make_folder
+from dokhae.report.figures import empty_figure, save_images
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from dokhae.metrics import Curve
@@ -30,20 +28,16 @@ def draw_squad2_images(
     f1_label: str = "F1",
 ) -> list[Path]:
     """Write pr_*.png and na_prob_hist_*.png into the folder; a subset without questions gets no image."""
-    make_folder(folder)
-    images = {f"{name}.png": _draw_curve(curve, TITLES[name].format(f1=f1_label)) for name, curve in curves.items()}
+    images = {name: _draw_curve(curve, TITLES[name].format(f1=f1_label)) for name, curve in curves.items()}
     for subset, wanted in (("hasAns", True), ("noAns", False)):
         probabilities = [na_probs[id] for id, answerable in has_answer.items() if answerable is wanted]
         if probabilities:
-            images[f"na_prob_hist_{subset}.png"] = _draw_histogram(probabilities, subset)
-    for name, figure in images.items():
-        with atomic_path(Path(folder) / name) as temporary:
-            figure.savefig(temporary, format="png")
-    return [Path(folder) / name for name in images]
+            images[f"na_prob_hist_{subset}"] = _draw_histogram(probabilities, subset)
+    return save_images(folder, images)
 
 
 def _draw_curve(curve: Curve, title: str) -> Figure:
-    figure, axes = _empty_figure()
+    figure, axes = empty_figure("images of curves")
     axes.step(curve.recalls, curve.precisions, color="b", alpha=0.2, where="post")
     axes.fill_between(curve.recalls, curve.precisions, step="post", alpha=0.2, color="b")
     axes.set(xlabel="Recall", ylabel="Precision", xlim=(0.0, 1.05), ylim=(0.0, 1.05), title=title)
@@ -51,7 +45,7 @@ def _draw_curve(curve: Curve, title: str) -> Figure:
 
 
 def _draw_histogram(probabilities: Sequence[float], subset: str) -> Figure:
-    figure, axes = _empty_figure()
+    figure, axes = empty_figure("images of curves")
     weights = [1 / len(probabilities)] * len(probabilities)
     axes.hist(probabilities, weights=weights, bins=20, range=(0.0, 1.0))
     axes.set(
@@ -60,13 +54,3 @@ def _draw_histogram(probabilities: Sequence[float], subset: str) -> Figure:
         title=f"Histogram of no-answer probability: {subset}",
     )
     return figure
-
-
-def _empty_figure() -> tuple[Figure, Axes]:
-    # Not pyplot: it would choose a backend for the whole process and keep every figure alive.
-    with optional("images of curves", "report"):
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    figure = Figure()
-    FigureCanvasAgg(figure)
-    return figure, figure.add_subplot()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dokhae.errors import optional
-from dokhae.files import atomic_path, make_folder
+from dokhae.report.figures import empty_figure, save_images
 from dokhae.sweeps.results import Result, plain, ranked
 from dokhae.sweeps.space import Choice, Dimension
 from dokhae.sweeps.spec import Spec
@@ -34,11 +32,7 @@ def draw(
         images["parallel_coordinates"] = _parallel(spec, finished)
     if importances:
         images["importance"] = _importances(importances, measure, spec.objective)
-    for name, figure in images.items():
-        with atomic_path(make_folder(folder) / f"{name}.png") as temporary, warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Glyph")  # a path in Hangul, which the font may lack
-            figure.savefig(temporary, format="png")
-    return [folder / f"{name}.png" for name in images]
+    return save_images(folder, images)
 
 
 def _history(spec: Spec, results: Sequence[Result]) -> Figure:
@@ -129,10 +123,4 @@ def _scaled(value: float, log: bool) -> float:
 
 
 def _empty_figure() -> tuple[Figure, Axes]:
-    # Not pyplot, nor Optuna's own plots, which use it: it would choose a backend for the whole process.
-    with optional("images of a sweep", "report"):
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    figure = Figure(figsize=(9, 5), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.add_subplot()
+    return empty_figure("images of a sweep", figsize=(9, 5), layout="constrained")

@@ -65,13 +65,17 @@ def table(results: Sequence[Result], spec: Spec) -> Table:
             *(plain(each.settings.get(name, "")) for name in spec.search),
             *(score_in_words(name, each.scores[name]) if name in each.scores else "" for name in order),
             "" if each.seconds is None else clock(each.seconds),
-            ""
-            if each.state == "finished"
-            else each.reason
-            if each.reason.startswith(each.state)
-            else f"{each.state} {each.reason}".strip(),
+            _remark(each),
         )
     return made
+
+
+def _remark(result: Result) -> str:
+    """What became of a trial that has not finished."""
+    if result.state == "finished":
+        return ""
+    told = result.reason.startswith(result.state)  # "pruned after validation 2"
+    return result.reason if told else f"{result.state} {result.reason}".strip()
 
 
 def score_in_words(name: str, value: float) -> str:

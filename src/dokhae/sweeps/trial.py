@@ -6,14 +6,13 @@ import contextlib
 import csv
 import math
 import shutil
-from pathlib import Path
 from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from dokhae import benchmarks, training
-from dokhae.errors import ModelError, OutOfMemory, SettingsError
+from dokhae.errors import NotFinite, OutOfMemory, SettingsError
 from dokhae.sweeps.claims import Claim
 from dokhae.sweeps.space import Point
 from dokhae.sweeps.spec import Spec, config_of
@@ -57,7 +56,7 @@ def run_trial(spec: Spec, claim: Claim, point: Point, show: bool) -> None:
     """Train the point and tell the study. A trial that diverges, needs too much memory or has settings that no training
     can have where others could has failed; any other error is raised and leaves the trial to be gone on with.
     """
-    watcher, begun, is_new = Watcher(claim, spec.objective), _times_begun(claim.run), not claim.run.exists()
+    watcher, is_new = Watcher(claim, spec.objective), not claim.run.exists()
     config = config_of(spec, point, claim.run)
     state, reason = TrialState.COMPLETE, ""
     try:
@@ -66,10 +65,7 @@ def run_trial(spec: Spec, claim: Claim, point: Point, show: bool) -> None:
             state, reason = TrialState.FAIL, f"its {spec.objective} is {scores[spec.objective]}"
     except Pruned as error:
         state, reason, scores = TrialState.PRUNED, str(error), watcher.scores
-    except (Diverged, ModelError) as error:
-        # logits that are no numbers are the point's, like a loss; a model that cannot be had stops them all
-        if not isinstance(error, (Diverged, OutOfMemory)) and _times_begun(claim.run) == begun:
-            raise
+    except (Diverged, NotFinite, OutOfMemory) as error:
         state, reason, scores = TrialState.FAIL, str(error), {}
     except SettingsError as error:
         if not is_new:
@@ -100,11 +96,6 @@ def _scores(report: dict[str, Any], config: TrainConfig) -> dict[str, float]:
         losses = [float(row["dev_loss"]) for row in csv.DictReader(file) if row.get("dev_loss")]
     lowest = min(filter(math.isfinite, losses), default=math.nan)
     return {"em": official[rule.exact_match_key], "f1": official[rule.f1_key], "loss": lowest}
-
-
-def _times_begun(run: Path) -> int:
-    """How often training has begun in a run folder, its model loaded."""
-    return len(record_of(run).get("history", []))
 
 
 def _tell(claim: Claim, state: TrialState, scores: dict[str, float], value: float | None, reason: str) -> None:

@@ -77,11 +77,12 @@ class Scorer:
                 update,
             )
         digest = sha256(self.dev_file)
-        threshold = None
-        if rule.has_null and given is None:
+        if not rule.has_null:
+            threshold = None
+        elif given is None:
             threshold = fit_threshold(self.dev.examples, always_answered, rule, self.dev_file.name, digest)
-        elif rule.has_null:
-            threshold = NullThreshold(given, "set")  # type: ignore[arg-type]
+        else:
+            threshold = NullThreshold(given, "set")
         value = None if threshold is None else threshold.value
         predictions = [choose(prediction, value) for prediction in always_answered]
         texts = {prediction.id: prediction.text for prediction in predictions}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -26,6 +26,13 @@ from dokhae.training.splits import make_split, read_split
 log = logging.getLogger("dokhae")
 
 
+class Kept(NamedTuple):
+    """A checkpoint of a run."""
+
+    file: Path
+    step: int  # optimizer steps done
+
+
 def score_checkpoints(run: Path, which: Which, device: str, show: bool, trust_remote_code: bool) -> dict[str, Any]:
     """Score a run's checkpoints on its dev file and write its best_results.json; returns what that holds."""
     config = runs.load(run, trust_remote_code, used=("dev",))
@@ -33,7 +40,7 @@ def score_checkpoints(run: Path, which: Which, device: str, show: bool, trust_re
         raise DataError(f"{run}: no permission to write best_results.json there; check its owner and mode")
     if config.dev is None:
         raise SettingsError(f"{run}: was trained without a dev file; score it with `dokhae predict` and `evaluate`")
-    files = chosen(run, which)
+    kept = kept_in(run, which)
     benchmark = benchmarks.find(config.benchmark)
     examples = read_split(config.dev, benchmark, config.max_dev_examples, None)
     # model/ is there once the run has ended; it stays when the encoder that it began with has gone
@@ -43,46 +50,51 @@ def score_checkpoints(run: Path, which: Which, device: str, show: bool, trust_re
     tokenizer = PairTokenizer.of(fast, inputs.input_names(fast, model))
     split = make_split("dev", examples, tokenizer, config.windows, show)
     scorer = Scorer(config, benchmark, split, config.dev, tokenizer.layout, choose_device(device))
-    entries = [scored(scorer, model, file, show) for file in files]
-    report = {**best_of(entries, config.keep.best_by, benchmark.rule, files), "checkpoints": entries}
+    entries = [scored(scorer, model, each, show) for each in chosen(kept, which)]
+    report = {**best_of(entries, config.keep.best_by, benchmark.rule, kept), "checkpoints": entries}
     write_json(run / "best_results.json", report)
     return report
 
 
-def best_of(entries: list[dict[str, Any]], best_by: str, rule: Rule, files: list[Path]) -> dict[str, Any]:
+def best_of(entries: list[dict[str, Any]], best_by: str, rule: Rule, kept: list[Kept]) -> dict[str, Any]:
     """The best entry by what the run keeps its checkpoints by; by the second score where that is not scored here."""
-    kept = best_in(read_checkpoint(files[0].with_name(LAST)))
-    if best_by == "loss" and kept[:1] in [[entry["checkpoint"]] for entry in entries]:
-        return {"best_by": "loss", "best": next(entry for entry in entries if entry["checkpoint"] == kept[0])}
+    own = [entry for entry in entries if len(kept) > 1 and entry["checkpoint"] == kept[0].file.name]
+    if best_by == "loss" and own:
+        return {"best_by": "loss", "best": own[0]}
     key = rule.exact_match_key if best_by == "em" else rule.f1_key
     return {"best_by": key, "best": max(entries, key=lambda entry: float(entry["scores"][key]))}
 
 
-def scored(scorer: Scorer, model: torch.nn.Module, file: Path, show: bool) -> dict[str, Any]:
+def scored(scorer: Scorer, model: torch.nn.Module, kept: Kept, show: bool) -> dict[str, Any]:
     """One checkpoint's entry in best_results.json."""
-    step = int(read_checkpoint(file)["global_step"])
     try:
-        model.load_state_dict(weights_in(file))
+        model.load_state_dict(weights_in(kept.file))
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
-        raise SettingsError(f"{file}: does not fit the model of this run: {reason}") from None
-    log.info("checkpoint %s, step %d", file.name, step)
-    return {"checkpoint": file.name, "step": step, **scorer(model, show).content(scorer.config)}
+        raise SettingsError(f"{kept.file}: does not fit the model of this run: {reason}") from None
+    log.info("checkpoint %s, step %d", kept.file.name, kept.step)
+    return {"checkpoint": kept.file.name, "step": kept.step, **scorer(model, show).content(scorer.config)}
 
 
-def chosen(run: Path, which: Which) -> list[Path]:
-    """The last checkpoint, the one with the best dev score, or all of them in the order of their steps.
+def kept_in(run: Path, which: Which) -> list[Kept]:
+    """The run's best checkpoints, the best first, as far as they are asked for, and its last one, which knows of them.
 
-    Of this run alone: what it knows by its own last checkpoint. SettingsError where there is none.
+    SettingsError where the last one is missing, or one of these cannot be read.
     """
-    folder = run / "checkpoints"
-    last = folder / LAST
+    last = run / "checkpoints" / LAST
     if not last.exists():
         advice = "it was taken away" if runs.finished(run) else f"go on with: dokhae train --resume {run}"
         raise SettingsError(f"{last}: there is no such checkpoint; {advice}")
-    best = [folder / name for name in best_in(read_checkpoint(last)) if (folder / name).exists()]
-    if which == "last" or not best:
-        return [last]
-    if which == "best":
-        return best[:1]
-    return [*sorted(best, key=lambda file: int(read_checkpoint(file)["global_step"])), last]
+    content = read_checkpoint(last)
+    files = [last.with_name(name) for name in best_in(content)]
+    best = [file for file in files if file.exists()][: {"last": 0, "best": 1, "all": None}[which]]
+    found = [Kept(file, int(read_checkpoint(file)["global_step"])) for file in best]
+    return [*found, Kept(last, int(content["global_step"]))]
+
+
+def chosen(kept: list[Kept], which: Which) -> list[Kept]:
+    """The last checkpoint, the best (the last where there is none), or all of them in the order of their steps."""
+    *best, last = kept
+    if which == "all":
+        return [*sorted(best, key=lambda each: each.step), last]
+    return best[:1] if which == "best" and best else [last]
