@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dokhae import benchmarks
 from dokhae.decoding import DecodingConfig
-from dokhae.encoding import Features, PairTokenizer, assemble, build_features, sequence_lengths
+from dokhae.encoding import Batch, Features, PairTokenizer, assemble, build_features, sequence_lengths
 from dokhae.files import read_json
 from dokhae.metrics import evaluate
 from dokhae.metrics.normalize import normalize_english, normalize_korean
@@ -38,6 +38,12 @@ def decoding_of_lists() -> Comparison:
     return decoding_row("decoding, n-best 20, rows in memory", list, None, None)
 
 
+def end_to_end(logits: NDArray[np.float32], batch: Batch) -> NDArray[np.float32]:
+    """Logits (window, column) of a batch's tokens, (T,)."""
+    rows = zip(batch.windows, batch.lengths, strict=True)
+    return np.concatenate([logits[window, :length] for window, length in rows])
+
+
 def decoding_row(name: str, given: Callable[[Any], Any], required: float | None, aim: float | None) -> Comparison:
     """Logits to n-best lists; given: what the other decoder gets of its data sets."""
     examples, fast = read("squad-1.1", "dev"), minilm_tokenizer()
@@ -48,7 +54,7 @@ def decoding_row(name: str, given: Callable[[Any], Any], required: float | None,
     start, end = peaked_logits(features, tokenizer, SETTINGS.max_length)
     batches = [assemble(features, part, tokenizer.layout) for part in plan(features, tokenizer.layout, BATCH)]
     # as a model gives them
-    starts, ends = ([side[batch.windows, : batch.present.shape[1]] for batch in batches] for side in (start, end))
+    starts, ends = ([end_to_end(side, batch) for batch in batches] for side in (start, end))
 
     def decode(search: Literal["exact", "pruned"]) -> list[Prediction]:
         config = DecodingConfig(SETTINGS.n_best, SETTINGS.max_answer_length, search)

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dokhae.encoding import Batch, Features
 from dokhae.types import Example
@@ -17,7 +18,7 @@ def same_training(rows: Any, ours: tuple[Features, list[Batch]], examples: Seque
     """Every id, mask, type and label; only of an answer with white space at its end the plain way labels one more."""
     features, batches = ours
     compare_inputs(rows, batches)
-    labels = [np.concatenate([getattr(batch, name) for batch in batches]) for name in ("start_labels", "end_labels")]
+    labels = label_columns(batches)
     wanted = [np.array(rows[name][:]) for name in ("start_positions", "end_positions")]
     other = np.flatnonzero((labels[0] != wanted[0]) | (labels[1] != wanted[1]))
     for window in other.tolist():
@@ -51,10 +52,10 @@ def same_validation(rows: Any, ours: tuple[Features, list[Batch]]) -> str:  # no
 def compare_inputs(rows: Any, batches: Sequence[Batch]) -> None:  # noqa: ANN401
     """AssertionError unless every window has the same inputs, but for how far it is padded."""
     window = 0
-    columns = {name: rows[name][:] for name in batches[0].inputs}
+    columns = {name: rows[name][:] for name in batches[0].padded()}
     for batch in batches:
-        width = batch.present.shape[1]
-        for name, found in batch.inputs.items():
+        width = batch.present().shape[1]
+        for name, found in batch.padded().items():
             wanted = np.array(columns[name][window : window + len(found)])
             assert (wanted[:, :width] == found).all(), f"{name} differs after window {window}"
         wanted = np.array(columns["attention_mask"][window : window + len(batch.windows)])
@@ -62,6 +63,12 @@ def compare_inputs(rows: Any, batches: Sequence[Batch]) -> None:  # noqa: ANN401
         window += len(batch.windows)
     count = len(rows["input_ids"])
     assert window == count, f"{window} windows instead of {count}"
+
+
+def label_columns(batches: Sequence[Batch]) -> list[NDArray[np.int64]]:
+    """Where the answers start and end, counted from the beginning of each window."""
+    names = ("start_labels", "end_labels")
+    return [np.concatenate([getattr(batch, name) - batch.starts for batch in batches]) for name in names]
 
 
 def same_as_legacy(theirs: Sequence[legacy.Window], ours: tuple[Features, list[Batch]]) -> str:
@@ -72,7 +79,7 @@ def same_as_legacy(theirs: Sequence[legacy.Window], ours: tuple[Features, list[B
         "token_type_ids": [window.segment_ids for window in theirs],
     }
     compare_inputs(rows, ours[1])
-    labels = np.concatenate([np.stack([batch.start_labels, batch.end_labels], axis=1) for batch in ours[1]])
+    labels = np.stack(label_columns(ours[1]), axis=1)
     wanted = np.array([(window.start_position, window.end_position) for window in theirs])
     other = int((labels != wanted).any(axis=1).sum())
     return f"ids, masks, types of {len(theirs)} windows identical; {other} have other labels"

@@ -63,7 +63,7 @@ def test_batches_may_be_dealt_out_and_gathered_in_any_order(prepared):
     parts = []
     for windows in plan(features, layout, 4):
         batch = assemble(features, windows, layout)
-        parts.append(reduce(batch, *arbitrary(batch.inputs), decoding))
+        parts.append(reduce(batch, *arbitrary(batch), decoding))
     mixed = [parts[index] for index in np.random.default_rng(0).permutation(len(parts))]
     assert finish(SAMPLE, features, mixed, decoding, 0.0) == finish(SAMPLE, features, parts, decoding, 0.0)
 
@@ -73,19 +73,16 @@ def test_the_null_score_is_the_minimum_over_the_windows_at_the_cls(prepared):
     lowest = np.full(len(SAMPLE), np.inf)
     for window in range(features.window_count):
         batch = assemble(features, np.array([window]), tokenizer.layout)
-        start, end = arbitrary(batch.inputs)
+        start, end = arbitrary(batch)
         number = features.window_example[window]
-        lowest[number] = min(lowest[number], start[0, batch.cls[0]] + end[0, batch.cls[0]])
+        lowest[number] = min(lowest[number], start[batch.cls[0]] + end[batch.cls[0]])
     assert features.window_count > len(SAMPLE)
     assert [prediction.null_score for prediction in run(prepared, arbitrary)] == lowest.tolist()
 
 
 def test_the_longest_windows_come_first(prepared):
     tokenizer, features = prepared
-    sizes = [
-        assemble(features, windows, tokenizer.layout).present.sum(axis=1)
-        for windows in plan(features, tokenizer.layout, 7)
-    ]
+    sizes = [assemble(features, windows, tokenizer.layout).lengths for windows in plan(features, tokenizer.layout, 7)]
     sizes = np.concatenate(sizes).tolist()
     assert sizes == sorted(sizes, reverse=True) and len(sizes) == features.window_count
 
@@ -102,24 +99,13 @@ def test_logits_that_are_no_numbers_are_an_error(broken, side):
     tokenizer = pair_tokenizer("bert")
     features = build_features(SAMPLE[:2], tokenizer, WindowConfig())
 
-    def score(inputs):
-        logits = arbitrary(inputs)
-        logits[side][1, 0] = broken
+    def score(batch):
+        logits = arbitrary(batch)
+        logits[side][batch.starts[1]] = broken
         return logits
 
     with pytest.raises(ModelError, match="not finite"):
         predict(SAMPLE[:2], features, tokenizer.layout, score, DecodingConfig())
-
-
-def test_logits_of_padding_may_be_anything():
-    tokenizer = pair_tokenizer("bert")
-    features = build_features(SAMPLE, tokenizer, WindowConfig())
-
-    def score(inputs):
-        return tuple(np.where(inputs["attention_mask"] == 1, logits, np.nan) for logits in arbitrary(inputs))
-
-    found = predict(SAMPLE, features, tokenizer.layout, score, DecodingConfig(search="pruned"))
-    assert found == predict(SAMPLE, features, tokenizer.layout, arbitrary, DecodingConfig(search="pruned"))
 
 
 def test_an_empty_context_is_answered_with_nothing():
@@ -148,7 +134,8 @@ def test_predictions_are_those_of_the_question_answering_script_of_transformers(
     parts = []
     for windows in plan(features, tokenizer.layout, 6):
         batch = assemble(features, windows, tokenizer.layout)
-        start, end = logits[:, windows, : batch.present.shape[1]]
+        start, end = (np.concatenate([side[one, :length] for one, length in zip(windows, batch.lengths, strict=True)])
+                      for side in logits)  # fmt: skip
         parts.append(reduce(batch, start, end, DecodingConfig(n_best=8, max_answer_length=9, search="pruned")))
     ours = finish(examples, features, parts, DecodingConfig(n_best=8), null_threshold=-5.0)
     assert [(one.text, pytest.approx(one.null_score_difference)) for one in ours] == theirs

@@ -27,6 +27,10 @@ def batch_of(kind, examples, config=None, windows=None):
     return features, assemble(features, windows, tokenizer.layout)
 
 
+def window_of(batch, values, row):
+    return values[batch.starts[row] : batch.starts[row] + batch.lengths[row]]
+
+
 @kinds
 def test_a_window_is_the_pair_as_the_tokenizer_itself_lays_it_out(kind):
     fast = train_tokenizer(kind)
@@ -34,9 +38,10 @@ def test_a_window_is_the_pair_as_the_tokenizer_itself_lays_it_out(kind):
     for row, example in enumerate(EXAMPLES):
         texts = (example.question, example.context)
         pair = fast(*([text] for text in (reversed(texts) if fast.padding_side == "left" else texts)), truncation=False)
-        assert set(batch.inputs) == set(pair)
-        for name, values in pair.items():
-            assert batch.inputs[name][row, batch.present[row]].tolist() == values[0], name
+        found = {"input_ids": batch.ids, "token_type_ids": batch.types}
+        assert set(batch.padded()) == set(pair)
+        for name in set(pair) & set(found):
+            assert window_of(batch, found[name], row).tolist() == pair[name][0], name
 
 
 @kinds
@@ -47,32 +52,28 @@ def test_padding_is_that_of_the_tokenizer_up_to_a_multiple_of_8(kind):
     texts = (seconds, firsts) if fast.padding_side == "left" else (firsts, seconds)
     padded = fast(*texts, padding=True, pad_to_multiple_of=8)
     for name, values in padded.items():
-        assert batch.inputs[name].tolist() == values, name
-    assert batch.present.tolist() == [[bool(one) for one in row] for row in padded["attention_mask"]]
+        assert batch.padded()[name].tolist() == values, name
+    assert batch.present().tolist() == [[bool(one) for one in row] for row in padded["attention_mask"]]
 
 
 def test_batches_are_padded_to_the_longest_of_their_windows():
     examples = [Example(f"q{length}", "a", " ".join(["a"] * length)) for length in (1, 4, 5, 12)]
     features, batch = batch_of("bert", examples)
     assert sequence_lengths(features, pair_tokenizer("bert").layout).tolist() == [5, 8, 9, 16]
-    assert [batch_of("bert", examples, None, [0, number])[1].present.shape[1] for number in range(4)] == [8, 8, 16, 16]
-    assert batch.present.sum(axis=1).tolist() == [5, 8, 9, 16]
+    pairs = [batch_of("bert", examples, None, [0, number])[1] for number in range(4)]
+    assert [pair.present().shape[1] for pair in pairs] == [8, 8, 16, 16]
+    assert batch.lengths.tolist() == batch.present().sum(axis=1).tolist() == [5, 8, 9, 16]
 
 
 @kinds
-def test_the_cls_column_holds_the_cls_token(kind):
+def test_the_cls_place_holds_the_cls_token(kind):
     fast = train_tokenizer(kind)
     _, batch = batch_of(kind, EXAMPLES)
-    rows = np.arange(len(EXAMPLES))
-    assert set(batch.inputs["input_ids"][rows, batch.cls].tolist()) == {fast.cls_token_id}
-    assert batch.present[rows, batch.cls].all() and not batch.legal[rows, batch.cls].any()
-    last = batch.present.shape[1] - 1
-    if kind == "xlnet":
-        assert (batch.cls == last).all()  # [pad ... context sep question sep cls]
-    elif kind == "roberta-left":
-        assert (batch.cls == batch.present.argmax(axis=1)).all()  # [pad ... cls context sep sep question sep]
-    else:
-        assert (batch.cls == 0).all()
+    assert set(batch.ids[batch.cls].tolist()) == {fast.cls_token_id}
+    assert not batch.legal[batch.cls].any()
+    last = batch.starts + batch.lengths - 1
+    wanted = last if kind == "xlnet" else batch.starts  # xlnet: context sep question sep cls
+    assert batch.cls.tolist() == wanted.tolist()
 
 
 @kinds
@@ -80,14 +81,14 @@ def test_only_visible_tokens_of_the_context_are_legal(kind):
     features, batch = batch_of(kind, EXAMPLES)
     for row, example in enumerate(EXAMPLES):
         tokens = features.context_slice(row)
-        columns = np.arange(tokens.stop - tokens.start) + batch.context_column[row]
+        places = np.arange(tokens.stop - tokens.start) + batch.context_at[row]
         texts = [
             example.context[start:end]
             for start, end in zip(features.context_starts[tokens], features.context_ends[tokens], strict=True)
         ]
-        assert batch.inputs["input_ids"][row, columns].tolist() == features.context_ids[tokens].tolist()
-        assert batch.legal[row, columns].tolist() == [text != "" for text in texts]
-        assert batch.legal[row].sum() == sum(text != "" for text in texts)
+        assert batch.ids[places].tolist() == features.context_ids[tokens].tolist()
+        assert batch.legal[places].tolist() == [text != "" for text in texts]
+        assert window_of(batch, batch.legal, row).sum() == sum(text != "" for text in texts)
 
 
 @kinds
@@ -113,10 +114,10 @@ def test_labels_are_the_answer_or_the_cls(kind, config):
             assert first < features.window_start[window] or last >= features.window_end[window]
             continue
         first, last = (
-            int(label - batch.context_column[row] + features.window_start[window])
+            int(label - batch.context_at[row] + features.window_start[window])
             for label in (batch.start_labels[row], batch.end_labels[row])
         )
-        assert batch.legal[row, [batch.start_labels[row], batch.end_labels[row]]].all()
+        assert batch.legal[[batch.start_labels[row], batch.end_labels[row]]].all()
         answer = example.answers[0]
         assert starts[first] <= answer.start < ends[first] and starts[last] < answer.end <= ends[last]
         held.add(number)
@@ -132,36 +133,35 @@ def test_windows_without_the_answer_point_at_the_cls():
         (1, 5),
         (2, 6),
     ]
-    assert batch.start_labels.tolist() == [5, 4, 3]  # [CLS] a [SEP] b c d e [SEP]
-    assert batch.end_labels.tolist() == [6, 5, 4]
+    assert batch.start_labels.tolist() == [5, 8 + 4, 16 + 3]  # [CLS] a [SEP] b c d e [SEP], end to end
+    assert batch.end_labels.tolist() == [6, 8 + 5, 16 + 4]
     _, batch = batch_of("bert", examples, WindowConfig(max_length=8, step=3))
-    assert (batch.start_labels.tolist(), batch.end_labels.tolist()) == ([5, 0], [6, 0])  # the second holds "e f g"
+    assert (batch.start_labels.tolist(), batch.end_labels.tolist()) == ([5, 8], [6, 8])  # the second holds "e f g"
 
 
 def test_an_answer_cut_by_every_window_points_at_the_cls():
     _, batch = batch_of(
         "bert", [Example("q", "a", "b c d e f", (Answer("b c d e f", 0),))], WindowConfig(max_length=8, step=1)
     )
-    assert (batch.start_labels == 0).all() and (batch.end_labels == 0).all()
+    assert (batch.start_labels == batch.cls).all() and (batch.end_labels == batch.cls).all()
 
 
 def test_the_model_is_given_only_the_inputs_it_takes():
     fast = train_tokenizer("bert")
     tokenizer = PairTokenizer.of(fast, ["input_ids", "attention_mask"])
     features = build_features(EXAMPLES, tokenizer, WindowConfig())
-    assert set(assemble(features, np.array([0]), tokenizer.layout).inputs) == {"input_ids", "attention_mask"}
+    assert set(assemble(features, np.array([0]), tokenizer.layout).padded()) == {"input_ids", "attention_mask"}
 
 
-def test_rows_do_not_depend_on_the_rest_of_the_batch():
+def test_windows_do_not_depend_on_the_rest_of_the_batch():
     _, all_of_them = batch_of("xlnet", EXAMPLES)
     for window in range(len(EXAMPLES)):
         _, alone = batch_of("xlnet", EXAMPLES, None, [window])
-        kept = alone.present[0]
-        same = all_of_them.present[window]
-        for name, values in alone.inputs.items():
-            assert values[0, kept].tolist() == all_of_them.inputs[name][window, same].tolist()
-        shift = all_of_them.present.shape[1] - alone.present.shape[1]
-        assert alone.start_labels[0] + shift == all_of_them.start_labels[window]
+        for name in ("ids", "types", "legal"):
+            same = window_of(all_of_them, getattr(all_of_them, name), window)
+            assert getattr(alone, name).tolist() == same.tolist()
+        for name in ("cls", "context_at", "start_labels", "end_labels"):
+            assert getattr(alone, name)[0] + all_of_them.starts[window] == getattr(all_of_them, name)[window]
 
 
 lengths = st.lists(st.integers(1, 400), min_size=0, max_size=300).map(lambda values: np.array(values, dtype=np.int64))

@@ -121,8 +121,9 @@ def test_xlnet_pads_left_and_its_cls_is_found_last(reader):
         [Example("q", "Who?", TEXT[:9]), Example("r", "Who?", TEXT[:30])], tokenizer, WindowConfig()
     )
     batch = assemble(features, np.arange(2), tokenizer.layout)
-    last = batch.present.shape[1] - 1
-    assert batch.cls.tolist() == [last, last]
-    assert batch.present[:, 0].tolist() == [False, False] and batch.present[:, last].all()
-    assert set(batch.inputs["input_ids"][:, last].tolist()) == {shared_tokenizer("xlnet").cls_token_id}
-    assert batch.context_column.tolist() == batch.present.argmax(axis=1).tolist()  # the context comes first
+    present = batch.present()
+    last = present.shape[1] - 1
+    assert batch.cls.tolist() == (batch.starts + batch.lengths - 1).tolist()
+    assert present[:, 0].tolist() == [False, False] and present[:, last].all()
+    assert set(batch.padded()["input_ids"][:, last].tolist()) == {shared_tokenizer("xlnet").cls_token_id}
+    assert batch.context_at.tolist() == batch.starts.tolist()  # the context comes first

@@ -110,8 +110,8 @@ def _show_families() -> None:
 
     found = families()
     sys.stderr.write(
-        "packing (windows end to end in one row) and onnx: whether the model allows it, measured; dokhae itself does "
-        "neither yet\n"
+        "packing (windows end to end in one row) and onnx: whether the model allows it, measured; dokhae packs where "
+        "it does, and writes no ONNX yet\n"
     )
     if not sys.stdout.isatty():
         _write_lines(FAMILY, [tuple(family.values()) for family in found])

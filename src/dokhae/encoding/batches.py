@@ -1,10 +1,13 @@
-"""Windows -> padded arrays for a model, and which windows go together."""
+"""Windows -> arrays for a model, and which windows go together.
+
+A batch holds its windows end to end, without padding. Models that need rows of one width are given `Batch.padded()`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +21,47 @@ PAD_TO = 8  # columns: a multiple that vector units like
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some windows as the model sees them. R rows, C columns."""
+    """Some windows as the model sees them: R windows of T tokens in all, end to end. Places count from the first."""
 
     windows: NDArray[np.int64]  # (R,) numbers of the windows
-    inputs: dict[str, NDArray[np.int64]]  # what the tokenizer's model_input_names ask for, each (R, C)
-    present: NDArray[np.bool_]  # (R, C) real tokens, not padding
-    cls: NDArray[np.int64]  # (R,) column of the CLS token
-    context_column: NDArray[np.int64]  # (R,) column of the window's first context token
-    legal: NDArray[np.bool_]  # (R, C) tokens of the context that stand for characters: an answer may begin or end here
-    start_labels: NDArray[np.int64]  # (R,) column of the first token of the answer; the CLS where it is not in here
+    lengths: NDArray[np.int64]  # (R,) tokens of each
+    ids: NDArray[np.int64]  # (T,)
+    types: NDArray[np.int64]  # (T,) token types
+    cls: NDArray[np.int64]  # (R,) place of the CLS token
+    context_at: NDArray[np.int64]  # (R,) place of the window's first context token
+    legal: NDArray[np.bool_]  # (T,) tokens of the context that stand for characters: an answer may begin or end here
+    start_labels: NDArray[np.int64]  # (R,) place of the first token of the answer; the CLS where it is not in here
     end_labels: NDArray[np.int64]  # (R,)
+    layout: Layout
+    longest: int  # tokens: no row is padded further (the model may have no more positions)
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """(R,) place of the first token of each window."""
+        return np.cumsum(self.lengths) - self.lengths
+
+    def present(self) -> NDArray[np.bool_]:
+        """(R, C) the tokens in rows of one width: the longest window's, rounded up to a multiple of 8."""
+        columns = min(-(-int(self.lengths.max(initial=0)) // PAD_TO) * PAD_TO, self.longest)
+        place = np.arange(columns)
+        return place >= columns - self.lengths[:, None] if self.layout.pad_left else place < self.lengths[:, None]
+
+    def padded(self) -> dict[str, NDArray[np.int64]]:
+        """What the tokenizer's model_input_names ask for, each (R, C), padded as `present` says."""
+        present = self.present()
+        made = {
+            "input_ids": in_rows(self.ids, present, self.layout.pad_id),
+            "token_type_ids": in_rows(self.types, present, self.layout.pad_type),
+            "attention_mask": present.astype(np.int64),
+        }
+        return {name: made[name] for name in self.layout.input_names if name in made}
+
+
+def in_rows(values: NDArray[Any], present: NDArray[np.bool_], filler: float) -> NDArray[Any]:
+    """Values of tokens (T,) laid out in rows (R, C), with a filler where no token is."""
+    rows = np.full(present.shape, filler, dtype=values.dtype)
+    rows[present] = values
+    return rows
 
 
 def sequence_lengths(
@@ -40,46 +74,42 @@ def sequence_lengths(
 
 
 def assemble(features: Features, windows: NDArray[np.int64], layout: Layout) -> Batch:
-    """Lay out some windows, padded to the longest of them (rounded up to a multiple of 8)."""
+    """Lay out some windows, end to end in the order given."""
     lengths = sequence_lengths(features, layout, windows)
-    columns = min(-(-int(lengths.max()) // PAD_TO) * PAD_TO, features.max_length)
-    shape = (len(windows), columns)
-    ids = np.full(shape, layout.pad_id, dtype=np.int64)
-    types = np.full(shape, layout.pad_type, dtype=np.int64)
-    legal = np.zeros(shape, dtype=np.bool_)
+    ids, types = np.empty(lengths.sum(), dtype=np.int64), np.empty(lengths.sum(), dtype=np.int64)
+    legal = np.zeros(len(ids), dtype=np.bool_)
     question, context = _texts(features, windows)
     texts = (question, context) if layout.question_first else (context, question)
-    left = columns - lengths if layout.pad_left else np.zeros_like(lengths)
-    specials_at, texts_at, at = [], [], left
+    specials_at, texts_at, at = [], [], np.cumsum(lengths) - lengths
     for number, (tokens, kinds) in enumerate(zip(layout.specials, layout.special_types, strict=True)):
         specials_at.append(at)
         at = _lay_specials(ids, types, at, tokens, kinds)
         if number < len(texts):
             texts_at.append(at)
-            inside, places, at = _find(texts[number], at, columns)
-            ids[inside], types[inside] = texts[number].ids[places], layout.text_types[number]
+            into, places, at = _find(texts[number], at)
+            ids[into], types[into] = texts[number].ids[places], layout.text_types[number]
             if texts[number] is context:
-                legal[inside] = features.context_ends[places] > features.context_starts[places]
-    column = np.arange(columns)
-    present = (column >= left[:, None]) & (column < at[:, None])
-    made = {"input_ids": ids, "attention_mask": present.astype(np.int64), "token_type_ids": types}
+                legal[into] = features.context_ends[places] > features.context_starts[places]
     cls = specials_at[layout.cls[0]] + layout.cls[1]
-    context_column = texts_at[1 if layout.question_first else 0]
-    start_labels, end_labels = _labels(features, windows, cls, context_column)
+    context_at = texts_at[1 if layout.question_first else 0]
+    start_labels, end_labels = _labels(features, windows, cls, context_at)
     return Batch(
         windows=windows,
-        inputs={name: made[name] for name in layout.input_names if name in made},
-        present=present,
+        lengths=lengths,
+        ids=ids,
+        types=types,
         cls=cls,
-        context_column=context_column,
+        context_at=context_at,
         legal=legal,
         start_labels=start_labels,
         end_labels=end_labels,
+        layout=layout,
+        longest=features.max_length,
     )
 
 
 class _Texts(NamedTuple):
-    """A text of each row: tokens [begin, end) of flat arrays."""
+    """A text of each window: tokens [begin, end) of flat arrays."""
 
     ids: Ints
     begin: NDArray[np.int64]  # (R,)
@@ -96,38 +126,34 @@ def _texts(features: Features, windows: NDArray[np.int64]) -> tuple[_Texts, _Tex
     )
 
 
-def _find(
-    texts: _Texts, at: NDArray[np.int64], columns: int
-) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
-    """Where texts stand that begin at column `at` of each row: mask (R, C), places in the flat arrays, next column."""
-    column = np.arange(columns)
-    after = at + texts.end - texts.begin
-    inside = (column >= at[:, None]) & (column < after[:, None])
-    return inside, (column + (texts.begin - at)[:, None])[inside], after
+def _find(texts: _Texts, at: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Of texts that begin at place `at` of each window: their places, those in the flat arrays, the next place."""
+    sizes = texts.end - texts.begin
+    inside = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.repeat(at, sizes) + inside, np.repeat(texts.begin, sizes) + inside, at + sizes
 
 
 def _lay_specials(
     ids: NDArray[np.int64], types: NDArray[np.int64], at: NDArray[np.int64], tokens: Sequence[int], kinds: Sequence[int]
 ) -> NDArray[np.int64]:
-    """Write special tokens from column `at` of each row on; returns the next column."""
-    rows = np.arange(len(ids))
+    """Write special tokens from place `at` of each window on; returns the next place."""
     for token, kind in zip(tokens, kinds, strict=True):
-        ids[rows, at], types[rows, at] = token, kind
+        ids[at], types[at] = token, kind
         at = at + 1
     return at
 
 
 def _labels(
-    features: Features, windows: NDArray[np.int64], cls: NDArray[np.int64], context_column: NDArray[np.int64]
+    features: Features, windows: NDArray[np.int64], cls: NDArray[np.int64], context_at: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Columns of the answer's first and last token; both the CLS where the window does not hold the whole answer."""
+    """Places of the answer's first and last token; both the CLS where the window does not hold the whole answer."""
     example = features.window_example[windows]
     start, end = features.answer_start[example], features.answer_end[example]
     first, last = features.window_start[windows], features.window_end[windows]
     inside = (start >= first) & (end < last) & (start >= 0)
     return (
-        np.where(inside, context_column + start - first, cls),
-        np.where(inside, context_column + end - first, cls),
+        np.where(inside, context_at + start - first, cls),
+        np.where(inside, context_at + end - first, cls),
     )
 
 

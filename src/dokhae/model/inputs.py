@@ -57,11 +57,9 @@ def longest_input(model: Any) -> int | None:  # noqa: ANN401
     RoBERTa and its kin count positions from the padding index + 1. Rotary positions go on for ever, but were trained up
     to a length that the config tells. Block-sparse attention takes whole blocks.
     """
-    embeddings = [module for name, module in model.named_modules()
-                  if name.endswith("position_embeddings") and hasattr(module, "num_embeddings")]  # fmt: skip
-    if embeddings:
-        padding = embeddings[0].padding_idx
-        longest = int(embeddings[0].num_embeddings - (0 if padding is None else padding + 1))
+    table = _positions(model)
+    if table is not None:
+        longest = int(table.num_embeddings) - first_position(model)
     elif getattr(model.config, "rope_parameters", None):
         longest = int(model.config.max_position_embeddings)
     else:
@@ -69,3 +67,14 @@ def longest_input(model: Any) -> int | None:  # noqa: ANN401
     if getattr(model.config, "attention_type", None) == "block_sparse":
         longest -= longest % model.config.block_size
     return longest
+
+
+def first_position(model: Any) -> int:  # noqa: ANN401
+    """Where a window's positions begin: RoBERTa and its kin count from the padding index + 1, others from 0."""
+    padding = getattr(_positions(model), "padding_idx", None)
+    return 0 if padding is None else int(padding) + 1
+
+
+def _positions(model: Any) -> Any | None:  # noqa: ANN401 - the table of position embeddings, where there is one
+    return next((module for name, module in model.named_modules()
+                 if name.endswith("position_embeddings") and hasattr(module, "num_embeddings")), None)  # fmt: skip

@@ -129,7 +129,10 @@ def _fetch_piece_files(source: Source) -> Path | None:
 
 
 def load_model(source: Source, trust_remote_code: bool = False) -> Any:  # noqa: ANN401 - a transformers model
-    """A model with a span head, in float32; weights that are not there (a new head) are drawn from torch's seed."""
+    """A model with a span head, in float32; weights that are not there (a new head) are drawn from torch's seed.
+
+    It reads windows end to end where its logits are then the same; `packing.is_packed` says so.
+    """
     return _load_model(source, trust_remote_code)[0]
 
 
@@ -165,6 +168,8 @@ def _load_model(source: Source, trust_remote_code: bool) -> tuple[Any, list[str]
     with optional("loading a model", "train"):
         import torch
         from transformers import AutoModelForQuestionAnswering
+
+        from dokhae.model.packing import pack
     with _explained(source, "model"), quiet(bars=source.folder is None and sys.stderr.isatty()):
         model, report = AutoModelForQuestionAnswering.from_pretrained(
             source.name,
@@ -173,6 +178,7 @@ def _load_model(source: Source, trust_remote_code: bool) -> tuple[Any, list[str]
             output_loading_info=True,
             **source.options,
         )
+    pack(model)
     return model, sorted(report["missing_keys"])
 
 

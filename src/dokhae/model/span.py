@@ -1,11 +1,11 @@
-"""The span head: numpy inputs -> start and end logits, on any device and precision; its loss."""
+"""The span head: a batch of windows -> start and end logits, on any device and precision; its loss."""
 
 from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -13,9 +13,33 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dokhae.errors import ModelError, OutOfMemory, SettingsError
+from dokhae.model.packing import in_one_row, is_packed
 
 Precision = Literal["fp32", "bf16", "fp16"]
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+Ints = NDArray[np.int64]
+
+
+class Batch(Protocol):
+    """What a model asks of dokhae.encoding.Batch: R windows of T tokens, end to end, or padded to C columns."""
+
+    @property
+    def ids(self) -> Ints:
+        """(T,)"""
+
+    @property
+    def types(self) -> Ints:
+        """(T,)"""
+
+    @property
+    def lengths(self) -> Ints:
+        """(R,)"""
+
+    def present(self) -> NDArray[np.bool_]:
+        """(R, C) where tokens are when padded."""
+
+    def padded(self) -> dict[str, Ints]:
+        """The model's inputs, each (R, C)."""
 
 
 def to_tensor(array: NDArray[np.generic], device: torch.device | str) -> Tensor:
@@ -23,17 +47,27 @@ def to_tensor(array: NDArray[np.generic], device: torch.device | str) -> Tensor:
     return torch.from_numpy(array).to(device)
 
 
-def span_logits(
-    model: torch.nn.Module, inputs: Mapping[str, NDArray[np.int64]], device: torch.device | str
-) -> tuple[Tensor, Tensor]:
-    """Start and end logits, float32, (window, column). ModelError where a token id has no embedding.
+def span_logits(model: torch.nn.Module, batch: Batch, device: torch.device | str) -> tuple[Tensor, Tensor]:
+    """Start and end logits of a batch's tokens, float32, (T,). ModelError where a token id has no embedding.
 
-    The logits of a window do not depend on the other windows of its batch, nor on how far they are padded.
+    The logits of a window do not depend on the other windows of its batch, nor on how far a model has to pad them.
     """
     embeddings = getattr(model, "get_input_embeddings", lambda: None)()
-    known, highest = getattr(embeddings, "num_embeddings", np.inf), inputs["input_ids"].max(initial=0)
+    known, highest = getattr(embeddings, "num_embeddings", np.inf), batch.ids.max(initial=0)
     if highest >= known:  # a GPU would only stop with an assertion of its own, and be lost to the process
         raise ModelError(f"token {highest} has no embedding, the model has {known}: its tokenizer is another model's")
+    if is_packed(model):
+        output = model(**in_one_row(model, batch.ids, batch.types, batch.lengths, device))
+        return output.start_logits[0].float(), output.end_logits[0].float()
+    start, end = _padded_logits(model, batch.padded(), device)
+    present = to_tensor(batch.present(), device)
+    return start[present], end[present]
+
+
+def _padded_logits(
+    model: torch.nn.Module, inputs: dict[str, NDArray[np.int64]], device: torch.device | str
+) -> tuple[Tensor, Tensor]:
+    """Start and end logits of padded windows, float32, (window, column)."""
     columns = inputs["input_ids"].shape[1]
     rows, logits = [], []
     for part in _parts(model, _with_question(model, inputs)):
@@ -48,7 +82,7 @@ def span_logits(
     return start, end
 
 
-def _with_question(model: Any, inputs: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:  # noqa: ANN401
+def _with_question(model: Any, inputs: dict[str, NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:  # noqa: ANN401
     """The inputs, and which tokens every other one attends to where the model asks for that: CLS and question.
 
     Longformer finds them itself, but stops with an assertion where a text holds one more separator.
@@ -121,16 +155,27 @@ def _resized(
     }
 
 
-def span_loss(start: Tensor, end: Tensor, present: Tensor, start_labels: Tensor, end_labels: Tensor) -> Tensor:
-    """Mean of the cross entropies of start and end over the real tokens of each window; padding cannot be chosen.
+def span_loss(start: Tensor, end: Tensor, lengths: Tensor, start_labels: Tensor, end_labels: Tensor) -> Tensor:
+    """Mean of the cross entropies of start and end over the tokens of each window.
 
-    start, end, present: (window, column). start_labels, end_labels: (window,) columns. Source: Devlin et al. 2019.
+    start, end: logits, (T,). lengths: (R,) tokens of each window. start_labels, end_labels: (R,) places among the T.
+    Source: Devlin et al. 2019.
     """
     losses = [
-        torch.nn.functional.cross_entropy(logits.masked_fill(~present, float("-inf")), labels)
+        (_log_sum_exp(logits, lengths) - logits[labels]).mean()
         for logits, labels in ((start, start_labels), (end, end_labels))
     ]
     return (losses[0] + losses[1]) / 2
+
+
+def _log_sum_exp(logits: Tensor, lengths: Tensor) -> Tensor:
+    """Of each window, (R,)."""
+    windows = torch.arange(len(lengths), device=lengths.device)
+    window = windows.repeat_interleave(lengths, output_size=len(logits))
+    lowest = logits.new_full((len(lengths),), float("-inf"))
+    highest = lowest.scatter_reduce(0, window, logits.detach(), "amax")
+    total = torch.zeros_like(highest).index_add(0, window, (logits - highest[window]).exp())
+    return total.log() + highest
 
 
 class TorchScore:
@@ -141,10 +186,10 @@ class TorchScore:
         self.precision = precision
         self.model = model.to(self.device).eval()
 
-    def __call__(self, inputs: Mapping[str, NDArray[np.int64]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Start and end logits, (window, column)."""
+    def __call__(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Start and end logits, (T,)."""
         with explained_memory(), torch.inference_mode(), autocast(self.device, self.precision):
-            start, end = span_logits(self.model, inputs, self.device)
+            start, end = span_logits(self.model, batch, self.device)
         return start.cpu().numpy(), end.cpu().numpy()
 
 

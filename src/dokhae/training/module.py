@@ -15,6 +15,7 @@ from dokhae import metrics
 from dokhae.benchmarks import Benchmark
 from dokhae.decoding import WindowSpans
 from dokhae.encoding import Batch, assemble
+from dokhae.model.dropout import replace_dropout
 from dokhae.model.span import span_logits, span_loss, to_tensor
 from dokhae.predict import finish, reduce
 from dokhae.training.checkpoints import Diverged
@@ -28,6 +29,7 @@ class ReaderModule(pl.LightningModule):
 
     def __init__(self, model: Any, data: ReaderData, benchmark: Benchmark, config: TrainConfig, steps: int) -> None:  # noqa: ANN401
         super().__init__()
+        replace_dropout(model)
         self.model, self.data, self.benchmark, self.config, self.steps = model, data, benchmark, config, steps
         self.validated: list[WindowSpans] = []
         self.validated_at = -1  # optimizer step of the last validation
@@ -37,7 +39,7 @@ class ReaderModule(pl.LightningModule):
         # dropout depends on the seed and the batch alone, so a resumed run draws what the whole run would have drawn
         torch.manual_seed(self.config.seed * 1_000_003 + self.trainer.fit_loop.epoch_loop.total_batch_idx)
         batch = assemble(self.data.train.features, windows, self.data.layout)
-        start, end = span_logits(self.model, batch.inputs, self.device)
+        start, end = span_logits(self.model, batch, self.device)
         loss = self._loss(batch, start, end)
         if not torch.isfinite(loss):
             raise Diverged(f"the loss is {loss.item()} at step {self.global_step + 1}")
@@ -47,7 +49,7 @@ class ReaderModule(pl.LightningModule):
     def validation_step(self, windows: NDArray[np.int64], index: int) -> None:
         """Reduce a batch to its best spans, on the same path as every other prediction."""
         batch = assemble(self.dev.features, windows, self.data.layout)
-        start, end = span_logits(self.model, batch.inputs, self.device)
+        start, end = span_logits(self.model, batch, self.device)
         self.log("dev_loss", self._loss(batch, start, end), batch_size=len(windows))
         self.validated.append(reduce(batch, start.cpu().numpy(), end.cpu().numpy(), self.config.decoding))
 
@@ -76,7 +78,7 @@ class ReaderModule(pl.LightningModule):
         return self.data.dev
 
     def _loss(self, batch: Batch, start: Tensor, end: Tensor) -> Tensor:
-        present, start_labels, end_labels = (
-            to_tensor(array, self.device) for array in (batch.present, batch.start_labels, batch.end_labels)
+        lengths, start_labels, end_labels = (
+            to_tensor(array, self.device) for array in (batch.lengths, batch.start_labels, batch.end_labels)
         )
-        return span_loss(start, end, present, start_labels, end_labels)
+        return span_loss(start, end, lengths, start_labels, end_labels)

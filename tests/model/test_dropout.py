@@ -1,0 +1,62 @@
+"""Dropout from random bits: the rate, the scale, the seed and the gradient that torch's has."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from dokhae.model.dropout import Dropout, dropout_factors, replace_dropout
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("p", [0.1, 0.3, 0.5, 0.00001, 0.99999])
+def test_elements_are_dropped_at_the_rate_and_the_others_scaled(p, dtype):
+    torch.manual_seed(0)
+    factors = dropout_factors((1000, 1001), p, dtype)
+    assert factors.shape == (1000, 1001) and factors.dtype == dtype
+    assert set(factors.unique().tolist()) <= {0.0, torch.tensor(1 / (1 - p), dtype=dtype).item()}
+    share = (factors == 0).double().mean().item()
+    assert share == pytest.approx(p, abs=5 * (p * (1 - p) / 1_001_000) ** 0.5 + 2**-17)
+
+
+def test_neighbours_are_independent():
+    torch.manual_seed(0)
+    dropped = (dropout_factors((1_000_000,), 0.1, torch.float32) == 0).double()
+    for shift in (1, 2, 3, 4, 8, 64):
+        assert (dropped[shift:] * dropped[:-shift]).mean().item() == pytest.approx(0.01, abs=0.0005)
+
+
+def test_the_seed_decides():
+    drawn = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        drawn.append([dropout_factors((50, 3), 0.5, torch.float32) for _ in range(2)])
+    assert torch.equal(drawn[0][0], drawn[1][0]) and torch.equal(drawn[0][1], drawn[1][1])
+    assert not torch.equal(drawn[0][0], drawn[2][0]) and not torch.equal(drawn[0][0], drawn[0][1])
+
+
+def test_what_is_dropped_has_no_gradient():
+    layer, values = Dropout(0.5), torch.ones(8, 9, requires_grad=True)
+    found = layer(values)
+    found.sum().backward()
+    assert torch.equal(found, values.grad) and set(values.grad.unique().tolist()) == {0.0, 2.0}
+
+
+@pytest.mark.parametrize(("p", "training"), [(0.0, True), (0.5, False)])
+def test_nothing_is_done_in_evaluation_or_at_rate_0(p, training):
+    values = torch.randn(5)
+    assert Dropout(p).train(training)(values) is values
+
+
+def test_everything_is_dropped_at_rate_1():
+    assert Dropout(1.0)(torch.ones(5)).tolist() == [0.0] * 5
+
+
+def test_a_model_keeps_its_rates_and_modes():
+    model = nn.Sequential(nn.Dropout(0.2), nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.3)), nn.AlphaDropout(0.4)).eval()
+    names = list(model.state_dict())
+    replace_dropout(model)
+    assert [type(model[0]), type(model[1][1]), type(model[2])] == [Dropout, Dropout, nn.AlphaDropout]
+    assert (model[0].p, model[1][1].p) == (0.2, 0.3)
+    assert not model[0].training and list(model.state_dict()) == names

@@ -1,0 +1,157 @@
+"""Windows end to end in one row: the logits and gradients of padded windows, in every family that allows it."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from dokhae.model import packing
+from dokhae.model.loading import load_model, locate
+from dokhae.model.packing import PACKED, Seams, attend, is_packed, pack
+from dokhae.model.span import TorchScore, span_logits, span_loss
+from rows import Rows
+from tiny_models import FAMILIES, make_model, shared_tokenizer
+
+NOT = {"mobilebert", "deberta-v2", "deberta-v3", "xlnet", "big-bird", "kobigbird", "longformer"}
+YES = sorted(set(FAMILIES) - NOT)
+LENGTHS = (40, 12, 12, 12, 61, 1, 90)
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """`fresh(family)`: a tiny model of a family as the house loads it, in evaluation."""
+    return lambda family: load_model(locate(make_model(family, tmp_path / family, layers=3))).eval()
+
+
+def windows(family, *lengths, seed=0):
+    """Windows of so many tokens each, padded to the longest."""
+    fast = shared_tokenizer(FAMILIES[family][1])
+    present = np.arange(max(lengths)) < np.array(lengths)[:, None]
+    ids = np.random.default_rng(seed).integers(10, 250, present.shape)
+    types = np.arange(max(lengths)) >= np.array(lengths)[:, None] // 3
+    return Rows(
+        {
+            "input_ids": np.where(present, ids, fast.pad_token_id),
+            "attention_mask": present.astype(np.int64),
+            "token_type_ids": (types & present).astype(np.int64),
+        }
+    )
+
+
+def plain(model):
+    """A copy of the model as transformers made it, which needs padding."""
+    model = copy.deepcopy(model)
+    model.set_attn_implementation("eager")
+    return model
+
+
+def inputs(model, batch):
+    if not (getattr(model.config, "type_vocab_size", 2) or 0) > 1 or "modernbert" in model.config.model_type:
+        batch.inputs.pop("token_type_ids", None)
+    return batch
+
+
+@pytest.mark.parametrize("family", YES)
+def test_logits_are_those_of_padded_windows(fresh, family):
+    model = fresh(family)
+    batch = inputs(model, windows(family, *LENGTHS))
+    assert is_packed(model)
+    np.testing.assert_allclose(TorchScore(model)(batch), TorchScore(plain(model))(batch), atol=2e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("family", YES)
+def test_gradients_are_those_of_padded_windows(fresh, family):
+    model = fresh(family)
+    batch = inputs(model, windows(family, *LENGTHS))
+    both = [gradients(one, batch) for one in (model, plain(model))]
+    assert both[0].keys() == both[1].keys()
+    largest = max(float(gradient.abs().max()) for gradient in both[1].values())
+    for name, gradient in both[0].items():  # that of a key's bias is 0 but for rounding
+        torch.testing.assert_close(gradient, both[1][name], atol=1e-5 * max(largest, 1), rtol=1e-3)
+
+
+def gradients(model, batch):
+    start, end = span_logits(model, batch, "cpu")
+    lengths = torch.from_numpy(batch.lengths)
+    labels = lengths.cumsum(0) - lengths + lengths // 2
+    span_loss(start, end, lengths, labels, labels).backward()
+    return {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
+
+
+@pytest.mark.parametrize("family", YES)
+def test_neighbours_change_nothing(fresh, family):
+    model = fresh(family)
+    score, one = TorchScore(model), inputs(model, windows(family, 33))
+    alone = score(one)
+    for position in range(3):
+        others = inputs(model, windows(family, 33, 33, 33, seed=position + 1))
+        others.inputs["input_ids"][position] = one.inputs["input_ids"][0]
+        for side, expected in zip(score(others), alone, strict=True):
+            np.testing.assert_allclose(others.split(side)[position], expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("family", sorted(NOT))
+def test_models_that_look_across_the_seam_are_padded(fresh, family):
+    model = fresh(family)
+    assert not is_packed(model) and not pack(model)
+    assert not is_packed(model) and not model.training
+
+
+def test_asking_draws_nothing_and_leaves_the_mode(fresh):
+    model = fresh("bert")
+    for training in (True, False):
+        before = torch.get_rng_state()
+        assert pack(model.train(training)) and model.training == training
+        assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_local_attention_without_its_mask_would_be_noticed(fresh, monkeypatch):
+    model = plain(fresh("modernbert"))
+    monkeypatch.setattr(packing, "local_mask", lambda *_: None)
+    assert not pack(model)
+
+
+def test_a_packed_model_still_takes_padded_rows(fresh):
+    for family in ("bert", "modernbert"):
+        model = fresh(family)
+        batch = inputs(model, windows(family, 60, 21))
+        rows = {name: torch.from_numpy(array) for name, array in batch.padded().items()}
+        with torch.no_grad():
+            found, wanted = model(**rows).start_logits, plain(model)(**rows).start_logits
+            torch.testing.assert_close(found[rows["attention_mask"] == 1], wanted[rows["attention_mask"] == 1])
+            full = {name: tensor[:1] for name, tensor in rows.items() if name != "attention_mask"}
+            torch.testing.assert_close(model(**full).end_logits, plain(model)(**full).end_logits)
+
+
+def test_saved_models_do_not_know_of_it(fresh, tmp_path):
+    fresh("bert").save_pretrained(tmp_path / "saved")
+    assert PACKED not in (tmp_path / "saved" / "config.json").read_text(encoding="utf-8")
+
+
+def heads(tokens, seed, dtype=torch.float64):
+    return torch.randn(1, 2, tokens, 4, generator=torch.Generator().manual_seed(seed), dtype=dtype).requires_grad_()
+
+
+@pytest.mark.parametrize("reach", [None, 3])
+def test_gradients_of_attention_with_dropout_are_those_of_its_definition(reach):
+    seams = Seams.of([5, 5, 1, 7], "cpu")
+
+    def attended(query, key, value):
+        torch.manual_seed(1)
+        return attend(None, query, key, value, None, dropout=0.3, sliding_window=reach, seams=seams)[0]
+
+    assert torch.autograd.gradcheck(attended, (heads(18, 0), heads(18, 1), heads(18, 2)))
+
+
+def test_attention_with_dropout_is_right_on_average():
+    seams = Seams.of([6, 6, 9], "cpu")
+    with torch.no_grad():
+        query, key, value = heads(21, 0), heads(21, 1), heads(21, 2)
+        exact = attend(None, query, key, value, None, seams=seams)[0]
+        torch.manual_seed(0)
+        drawn = [attend(None, query, key, value, None, dropout=0.1, seams=seams)[0] for _ in range(3000)]
+    torch.testing.assert_close(torch.stack(drawn).mean(0), exact, atol=0.03, rtol=0)
+    assert not torch.equal(drawn[0], drawn[1])
