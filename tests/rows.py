@@ -6,6 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tiny_models import FAMILIES, shared_tokenizer
+
+NOT = {"mobilebert", "deberta-v2", "deberta-v3", "xlnet", "big-bird", "kobigbird", "longformer"}
+YES = sorted(set(FAMILIES) - NOT)
+LENGTHS = (40, 12, 12, 12, 61, 1, 90)
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -34,3 +40,25 @@ class Rows:
     def split(self, values):
         """Values of tokens (T,), by window."""
         return np.split(values, np.cumsum(self.lengths)[:-1])
+
+
+def windows(family, *lengths, seed=0):
+    """Random windows of a family of so many tokens each, padded to the longest."""
+    fast = shared_tokenizer(FAMILIES[family][1])
+    present = np.arange(max(lengths)) < np.array(lengths)[:, None]
+    ids = np.random.default_rng(seed).integers(10, 250, present.shape)
+    types = np.arange(max(lengths)) >= np.array(lengths)[:, None] // 3
+    return Rows(
+        {
+            "input_ids": np.where(present, ids, fast.pad_token_id),
+            "attention_mask": present.astype(np.int64),
+            "token_type_ids": (types & present).astype(np.int64),
+        }
+    )
+
+
+def inputs(model, batch):
+    """The batch, without token types for a model that has none."""
+    if not (getattr(model.config, "type_vocab_size", 2) or 0) > 1 or "modernbert" in model.config.model_type:
+        batch.inputs.pop("token_type_ids", None)
+    return batch

@@ -40,7 +40,7 @@ ROOMS = {
     "records": Room(),
     "progress": Room(),
     "data": Room(third="bs4 lxml pyarrow", late_third="httpx2"),
-    "encoding": Room(third="numpy tokenizers platformdirs"),
+    "encoding": Room(third="numpy tokenizers platformdirs", late_third="filelock"),
     "model": Room(third="numpy torch transformers huggingface_hub tokenizers", late_third="sentencepiece"),
     "decoding": Room(third="numpy"),
     "metrics": Room(third="numpy bs4"),

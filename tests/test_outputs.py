@@ -3,10 +3,13 @@ from __future__ import annotations
 import json
 import math
 import sys
+from dataclasses import replace
+
+import pytest
 
 from decoding.building import merge_one
 from dokhae.decoding import choose
-from dokhae.outputs import write_predictions
+from dokhae.outputs import finite, n_best, write_predictions
 from dokhae.types import Example
 
 EXAMPLES = [Example("q1", "?", "서울은 크다"), Example("q2", "?", ""), Example("q0", "?", "서울은 크다")]
@@ -57,3 +60,41 @@ def test_hangul_stays_readable_and_files_are_replaced_whole(tmp_path):
     write_predictions(path, PREDICTIONS, with_null=False)
     assert '"서울"' in path.read_text(encoding="utf-8")
     assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []
+
+
+AWKWARD = Example('"q"\\\n\x00', "?", 'a "quoted" \\ text,\n\ttabbed\r — \u2028 나라 \x1f\U0001f9a6 end')
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4])
+def test_the_bytes_are_those_of_json(tmp_path, count):
+    spans = [(0, 13, 1e-7, 12345678.9), (3, 40, -0.1, 1e22), (11, 39, 0.1, -0.2)]
+    awkward = merge_one(AWKWARD, spans, math.pi, n_best=20, with_null=True)
+    predictions = [*PREDICTIONS, awkward][:count]
+    write_predictions(tmp_path / "predictions.json", iter(predictions), with_null=True)
+    contents = {
+        "predictions.json": {one.id: one.text for one in predictions},
+        "nbest_predictions.json": {one.id: n_best(one) for one in predictions},
+        "null_odds.json": {one.id: finite(one.null_score_difference) for one in predictions},
+    }
+    for name, content in contents.items():
+        expected = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+        assert (tmp_path / name).read_bytes() == expected.encode()
+
+
+def test_a_question_that_is_repeated_is_written_once(tmp_path):
+    write_predictions(tmp_path / "p.json", [*PREDICTIONS, PREDICTIONS[0]], with_null=False)
+    text = (tmp_path / "p.json").read_text(encoding="utf-8")
+    assert text.count('"q1"') == 1
+    assert list(json.loads(text)) == ["q1", "q2", "q0"]
+
+
+def test_predictions_that_stop_with_an_error_leave_the_old_files(tmp_path):
+    def stopping():
+        yield replace(PREDICTIONS[0], text="new")
+        raise KeyboardInterrupt
+
+    write_predictions(tmp_path / "p.json", PREDICTIONS, with_null=True)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(KeyboardInterrupt):
+        write_predictions(tmp_path / "p.json", stopping(), with_null=True)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before

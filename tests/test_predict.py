@@ -1,17 +1,25 @@
 from __future__ import annotations
 
+import json
 import math
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
+import dokhae.predict
+import memory_of_prediction
 from dokhae import benchmarks
 from dokhae.data import read_examples, sample_path
 from dokhae.decoding import DecodingConfig
 from dokhae.encoding import PairTokenizer, WindowConfig, assemble, build_features
 from dokhae.errors import ModelError
 from dokhae.metrics import evaluate
-from dokhae.predict import finish, plan, predict, reduce
+from dokhae.predict import Way, finish, plan, portions, predict, predict_each, reduce
 from dokhae.types import Answer, Example
 from oracle import arbitrary, oracle
 from tokenizers_on_the_spot import pair_tokenizer, train_tokenizer
@@ -68,6 +76,97 @@ def test_batches_may_be_dealt_out_and_gathered_in_any_order(prepared):
     assert finish(SAMPLE, features, mixed, decoding, 0.0) == finish(SAMPLE, features, parts, decoding, 0.0)
 
 
+@pytest.mark.parametrize("size", [2, 3])
+def test_processes_that_share_the_work_all_have_the_same_predictions(prepared, size, monkeypatch):
+    monkeypatch.setattr(dokhae.predict, "QUESTIONS", 25)
+    alone = run(prepared, arbitrary, null_threshold=0.0, batch_size=4)
+    worlds, seen = shared_by(size), [[] for _ in range(size)]
+    with ThreadPoolExecutor(size) as pool:
+        jobs = [
+            pool.submit(run, prepared, arbitrary, null_threshold=0.0, batch_size=4, world=world, progress=done.append)
+            for world, done in zip(worlds, seen, strict=True)
+        ]
+        found = [job.result(timeout=60) for job in jobs]
+    assert found == [alone] * size
+    batches = [sum(map(len, world.dealt)) for world in worlds]
+    assert max(batches) - min(batches) <= 3  # one of each portion
+    assert [done[-1] for done in seen] == [len(SAMPLE)] * size
+    assert all(done == sorted(done) for done in seen)
+
+
+@dataclass
+class Sharing:
+    """One of several threads that share the work as processes do."""
+
+    rank: int
+    size: int
+    barrier: threading.Barrier
+    board: list
+    dealt: list = field(default_factory=list)
+
+    def gather(self, part):
+        self.dealt.append(part)
+        self.board[self.rank] = part
+        self.barrier.wait(60)
+        parts = list(self.board)
+        self.barrier.wait(60)  # nobody writes before all have read
+        return parts
+
+
+def shared_by(size):
+    barrier, board = threading.Barrier(size), [None] * size
+    return [Sharing(rank, size, barrier, board) for rank in range(size)]
+
+
+@pytest.mark.parametrize(("questions", "characters"), [(1, 10**9), (7, 10**9), (60, 10**9), (10**9, 1), (10**9, 3000)])
+def test_portions_change_nothing(prepared, monkeypatch, questions, characters):
+    whole = run(prepared, arbitrary, null_threshold=0.0)
+    monkeypatch.setattr(dokhae.predict, "QUESTIONS", questions)
+    monkeypatch.setattr(dokhae.predict, "CHARACTERS", characters)
+    done = []
+    assert run(prepared, arbitrary, null_threshold=0.0, progress=done.append) == whole
+    assert done == sorted(done) and done[-1] == len(SAMPLE)
+
+
+def test_a_portion_has_so_many_questions_or_characters_or_is_one_long_question(monkeypatch):
+    monkeypatch.setattr(dokhae.predict, "QUESTIONS", 3)
+    monkeypatch.setattr(dokhae.predict, "CHARACTERS", 10)
+    examples = [Example("", "?", "x" * size) for size in (1, 1, 1, 1, 9, 1, 10, 11, 25, 0, 0, 5)]
+    found = list(portions(examples))
+    assert [(one.start, one.stop) for one in found] == [(0, 3), (3, 5), (5, 6), (6, 7), (7, 8), (8, 9), (9, 12)]
+    assert list(portions([])) == []
+
+
+def test_predictions_come_before_later_portions_are_scored(prepared, monkeypatch):
+    monkeypatch.setattr(dokhae.predict, "QUESTIONS", 10)
+    tokenizer, features = prepared
+    scored = []
+
+    def score(batch):
+        scored.append(len(batch.windows))
+        return arbitrary(batch)
+
+    way = Way(tokenizer.layout, score, DecodingConfig())
+    found = predict_each(SAMPLE, lambda portion: features.part(portion.start, portion.stop), way)
+    assert next(found).id == SAMPLE[0].id
+    assert sum(scored) == features.part(0, 10).window_count < features.window_count
+    assert [one.id for one in found] == [one.id for one in SAMPLE[1:]]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_peak_memory_does_not_grow_with_the_questions(tmp_path):
+    train_tokenizer("bert").save_pretrained(tmp_path)
+    peaks = []
+    for questions in (3_000, 20_000):
+        command = [sys.executable, memory_of_prediction.__file__, str(questions), str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        assert len(json.loads((tmp_path / f"{questions}.json").read_bytes())) == questions
+        peaks.append(float(done.stdout))
+    assert peaks[1] < 1.1 * peaks[0]  # 17,000 n-best lists would be 100 MiB
+
+
 def test_the_null_score_is_the_minimum_over_the_windows_at_the_cls(prepared):
     tokenizer, features = prepared
     lowest = np.full(len(SAMPLE), np.inf)
@@ -87,10 +186,10 @@ def test_the_longest_windows_come_first(prepared):
     assert sizes == sorted(sizes, reverse=True) and len(sizes) == features.window_count
 
 
-def test_progress_counts_windows(prepared):
+def test_progress_counts_questions(prepared):
     done = []
     run(prepared, arbitrary, batch_size=10, progress=done.append)
-    assert done[0] == 10 and done[-1] == prepared[1].window_count and done == sorted(done)
+    assert 0 < done[0] < done[-1] == len(SAMPLE) and done == sorted(done)
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])

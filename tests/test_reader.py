@@ -5,12 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
 import pytest
+import torch
 
 import dokhae
 from dokhae import Reader
 from dokhae.decoding import DecodingConfig
 from dokhae.encoding import WindowConfig
 from dokhae.errors import ModelError, SettingsError
+from dokhae.model.devices import fastest
+from dokhae.model.frozen import FrozenLinear
 from dokhae.settings import NullThreshold, ReaderSettings
 from dokhae.types import Example
 from tiny_models import KINDS, make_model
@@ -68,11 +71,11 @@ def test_one_at_a_time_answers_as_a_batch_does(readers, kind):
         assert alone.null_score == pytest.approx(together.null_score, abs=1e-4)
 
 
-def test_progress_counts_windows(readers):
+def test_progress_counts_questions(readers):
     seen = []
-    readers["bert"].predict(EXAMPLES[:2], batch_size=2, progress=seen.append)
+    readers["bert"].predict(EXAMPLES, batch_size=2, progress=seen.append)
     assert seen == sorted(seen)
-    assert len(seen) == -(-seen[-1] // 2) > 1
+    assert seen[-1] == len(EXAMPLES) < len(seen)  # windows are more than questions
 
 
 def test_nothing_asked_is_nothing_answered(readers):
@@ -173,3 +176,19 @@ def test_the_package_shows_what_it_has():
     assert {"Reader", "evaluate", "train", "TrainConfig", "__version__"} <= set(dir(dokhae))
     with pytest.raises(AttributeError, match="module 'dokhae' has no attribute 'reeder'"):
         dokhae.reeder  # noqa: B018
+
+
+@pytest.mark.parametrize(("asked", "taken"), [(None, "bf16"), ("fp32", "fp32"), ("auto", fastest("cpu")[0])])
+def test_a_reader_computes_as_it_was_scored_unless_it_is_told_otherwise(tiny_bert, asked, taken):
+    settings = ReaderSettings(precision="bf16", windows=WindowConfig(64, overlap=16))
+    reader = Reader.load(tiny_bert, "cpu", asked, settings)
+    weights = next(module for module in reader.score.model.modules() if isinstance(module, FrozenLinear))
+    assert weights.dtype == {"fp32": torch.float32, "bf16": torch.bfloat16}[taken]
+
+
+def test_a_precision_that_the_device_lacks_becomes_fp32_unless_it_was_asked_for(tiny_bert):
+    settings = ReaderSettings(precision="fp16", windows=WindowConfig(64, overlap=16))
+    reader = Reader.load(tiny_bert, "cpu", None, settings)
+    assert reader.score.precision == "fp32"
+    with pytest.raises(SettingsError, match="fp16 needs a GPU"):
+        Reader.load(tiny_bert, "cpu", "fp16", settings)

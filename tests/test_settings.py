@@ -12,7 +12,7 @@ from dokhae.settings import FILE_NAME, NullThreshold, ReaderSettings
 SETTINGS = [
     ReaderSettings(),
     ReaderSettings("korquad-1.0", WindowConfig(512, overlap=64), DecodingConfig(5, 100, "pruned")),
-    ReaderSettings("squad-2.0", WindowConfig(step=32), null_threshold=NullThreshold(-1.25, "set")),
+    ReaderSettings("squad-2.0", WindowConfig(step=32), null_threshold=NullThreshold(-1.25, "set"), precision="bf16"),
     ReaderSettings(
         "squad-2.0",
         WindowConfig(max_question_length=24),
@@ -36,6 +36,7 @@ def test_the_file_says_its_format_and_every_setting(tmp_path):
         "windows": {"max_length": 384, "step": None, "overlap": None, "max_question_length": 64},
         "decoding": {"n_best": 20, "max_answer_length": 30, "search": "exact"},
         "null_threshold": None,
+        "precision": "fp32",
     }
 
 

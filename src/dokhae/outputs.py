@@ -1,37 +1,81 @@
-"""Predictions as the files that the field knows: predictions.json, nbest_predictions.json, null_odds.json."""
+"""Predictions as the files that the field knows: predictions.json, nbest_predictions.json, null_odds.json.
+
+They are written question by question, so predictions may come from a generator and need not be in memory at once.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
+from json.encoder import encode_basestring as quoted
 from pathlib import Path
 from typing import Any
 
 from dokhae.errors import SettingsError
-from dokhae.files import write_json
-from dokhae.types import Prediction
+from dokhae.files import atomic_path
+from dokhae.types import Candidate, Prediction
 
 BESIDE = ("nbest_predictions.json", "null_odds.json")
+SHOWN = ("text", "probability", "start_logit", "end_logit", "start", "end")  # of a candidate
+CANDIDATE = "    {\n" + ",\n".join(f'      "{name}": %s' for name in SHOWN) + "\n    }"
+
+Add = Callable[[str, str], None]
 
 
-def write_predictions(path: Path, predictions: Sequence[Prediction], with_null: bool) -> list[Path]:
-    """Write the answers to `path`, and the n-best lists (and, with_null, the null odds) beside it.
+def write_predictions(path: Path, predictions: Iterable[Prediction], with_null: bool) -> list[Path]:
+    """Write the answers to `path`, and the n-best lists (and, with_null, the null odds) beside it: whole, or nothing.
 
-    Null odds are null score differences; a question without any legal span has the largest float. Returns the paths.
+    Null odds are null score differences; a question without any legal span has the largest float. An id that comes
+    again (data files may repeat a question) is not written again. Returns the paths.
     """
     if path.name in BESIDE:
         raise SettingsError(f"{path}: is the name of a file that is written beside the predictions; choose another")
-    contents: dict[Path, Any] = {
-        path: {prediction.id: prediction.text for prediction in predictions},
-        path.with_name(BESIDE[0]): {prediction.id: n_best(prediction) for prediction in predictions},
-    }
+    ways: list[tuple[Path, Callable[[Prediction], str]]] = [
+        (path, lambda prediction: quoted(prediction.text)),
+        (path.with_name(BESIDE[0]), _n_best_text),
+    ]
     if with_null:
-        contents[path.with_name(BESIDE[1])] = {
-            prediction.id: finite(prediction.null_score_difference) for prediction in predictions
-        }
-    for target, content in contents.items():
-        write_json(target, content)
-    return list(contents)
+        ways.append((path.with_name(BESIDE[1]), lambda prediction: repr(finite(prediction.null_score_difference))))
+    written: set[str] = set()
+    coming = iter(predictions)
+    begun = list(islice(coming, 1))  # a model that cannot answer says so before anything is made
+    with contextlib.ExitStack() as stack:
+        files = [(stack.enter_context(_json_object(target)), text) for target, text in ways]
+        for prediction in chain(begun, coming):
+            if prediction.id in written:
+                continue
+            written.add(prediction.id)
+            for add, text in files:
+                add(prediction.id, text(prediction))
+    return [target for target, _ in ways]
+
+
+@contextlib.contextmanager
+def _json_object(path: Path) -> Iterator[Add]:
+    """A function add(key, JSON text) for a file that is written entry by entry, as json.dumps indents it by 2."""
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        before = "{\n  "
+
+        def add(key: str, text: str) -> None:
+            nonlocal before
+            file.write(f"{before}{quoted(key)}: {text}")
+            before = ",\n  "
+
+        yield add
+        file.write("\n}\n" if before.startswith(",") else "{}\n")
+
+
+def _n_best_text(prediction: Prediction) -> str:
+    # a third of the time of json's encoder, which is written in Python where it indents
+    entries = ",\n".join(CANDIDATE % _shown(candidate) for candidate in prediction.n_best)
+    return f"[\n{entries}\n  ]" if entries else "[]"
+
+
+def _shown(candidate: Candidate) -> tuple[str | float, ...]:
+    text, start, end, start_logit, end_logit, probability = candidate
+    return quoted(text), repr(probability), repr(start_logit), repr(end_logit), start, end
 
 
 def beside(path: Path) -> list[Path]:
@@ -41,17 +85,7 @@ def beside(path: Path) -> list[Path]:
 
 def n_best(prediction: Prediction) -> list[dict[str, Any]]:
     """The candidates of one question, best first, offsets in characters of its context."""
-    return [
-        {
-            "text": candidate.text,
-            "probability": candidate.probability,
-            "start_logit": candidate.start_logit,
-            "end_logit": candidate.end_logit,
-            "start": candidate.start,
-            "end": candidate.end,
-        }
-        for candidate in prediction.n_best
-    ]
+    return [{name: getattr(candidate, name) for name in SHOWN} for candidate in prediction.n_best]
 
 
 def finite(difference: float) -> float:

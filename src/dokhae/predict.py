@@ -5,7 +5,8 @@ Validation during training, `dokhae predict`, the reader and whatever serves it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -13,12 +14,16 @@ from numpy.typing import NDArray
 
 from dokhae.decoding import DecodingConfig, FoundSpans, WindowSpans, best_spans, choose, concatenate, merge
 from dokhae.encoding import Batch, Features, Layout, assemble, in_rows, sequence_lengths
+from dokhae.encoding.ahead import ahead
 from dokhae.errors import NotFinite
 from dokhae.types import Example, Prediction
 
 # a batch of T tokens -> start and end logits, float32 (T,)
-Score = Callable[[Batch], tuple[NDArray[np.float32], NDArray[np.float32]]]
+Logits = tuple[NDArray[np.float32], NDArray[np.float32]]
+Score = Callable[[Batch], Logits]
 Item = TypeVar("Item")
+QUESTIONS = 1024  # of a portion, at most
+CHARACTERS = 1 << 20  # of its contexts, at most, unless it is one question
 
 
 class World(Protocol):
@@ -49,6 +54,18 @@ class Alone:
 ALONE = Alone()
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How questions are answered, whichever they are."""
+
+    layout: Layout
+    score: Score
+    decoding: DecodingConfig
+    null_threshold: float | None = None  # None for data where every question has an answer
+    batch_size: int = 32  # windows
+    world: World = ALONE
+
+
 def predict(
     examples: Sequence[Example],
     features: Features,
@@ -60,19 +77,69 @@ def predict(
     progress: Callable[[int], None] = lambda done: None,
     world: World = ALONE,
 ) -> list[Prediction]:
-    """One prediction for each example, in their order; the same in every process of `world`.
+    """One prediction for each example, in their order, from features that are already built; else as predict_each."""
 
-    null_threshold: None for data where every question has an answer. progress is called with the windows done.
+    def part_of(portion: range) -> Features:
+        return features.part(portion.start, portion.stop)
+
+    way = Way(layout, score, decoding, null_threshold, batch_size, world)
+    return list(predict_each(examples, part_of, way, progress))
+
+
+def predict_each(
+    examples: Sequence[Example],
+    features_of: Callable[[range], Features],
+    way: Way,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Iterator[Prediction]:
+    """One prediction for each example, in their order; the same in every process of the way's world.
+
+    Nothing but a portion of them is in memory at once. features_of: builds the features of the examples with these
+    numbers; it may be called in another thread. progress is called with the questions done.
     """
-    parts = []
+    numbers = list(portions(examples))
+    walk = ahead if len(numbers) > 1 else map
+    for features, portion in zip(walk(features_of, numbers), numbers, strict=True):
+        yield from _answers(examples, portion, features, way, progress)
+
+
+def portions(examples: Sequence[Example]) -> Iterator[range]:
+    """The numbers of examples that are worked on together: enough to find windows of one length, few for the memory.
+
+    They hang on the examples alone: what is predicted is the same however many processes there are.
+    """
+    first = characters = 0
+    for number, example in enumerate(examples):
+        characters += len(example.context)
+        if number - first == QUESTIONS or (characters > CHARACTERS and number > first):
+            yield range(first, number)
+            first, characters = number, len(example.context)
+    if first < len(examples):
+        yield range(first, len(examples))
+
+
+def _answers(
+    examples: Sequence[Example], portion: range, features: Features, way: Way, progress: Callable[[int], None]
+) -> list[Prediction]:
+    """The predictions of a portion. While the model works on a batch, threads lay out the next and reduce the last."""
+
+    def reduced(scored: tuple[Batch, Logits]) -> WindowSpans:
+        batch, (start, end) = scored
+        return reduce(batch, start, end, way.decoding)
+
+    batches = deal(plan(features, way.layout, way.batch_size), way.world)
+    walk = ahead if len(batches) > 1 else map
+    assembled = walk(lambda windows: assemble(features, windows, way.layout), batches)
+    parts: list[WindowSpans] = []
     done = 0
-    for windows in deal(plan(features, layout, batch_size), world):
-        batch = assemble(features, windows, layout)
-        parts.append(reduce(batch, *score(batch), decoding))
-        done += len(windows) * world.size
-        progress(min(done, features.window_count))
-    gathered = [part for own in world.gather(parts) for part in own]
-    return finish(examples, features, gathered, decoding, null_threshold)
+    for part in walk(reduced, ((batch, way.score(batch)) for batch in assembled)):
+        parts.append(part)
+        done += len(part.windows) * way.world.size  # the others are as far
+        if done < features.window_count:
+            progress(portion.start + len(portion) * done // features.window_count)
+    gathered = [part for own in way.world.gather(parts) for part in own]
+    progress(portion.stop)
+    return finish(examples[portion.start : portion.stop], features, gathered, way.decoding, way.null_threshold)
 
 
 def deal(batches: Sequence[Item], world: World) -> Sequence[Item]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from dokhae.encoding import Features, PairTokenizer, build_features
-from dokhae.encoding.report import warnings
+from dokhae.encoding.report import cut_questions, hangul_warning
 from dokhae.errors import DataError, SettingsError
-from dokhae.predict import Score, predict
+from dokhae.predict import ALONE, Score, Way, World, predict_each
 from dokhae.settings import FILE_NAME, NullThreshold, ReaderSettings
 from dokhae.types import Example, Prediction
 
@@ -42,14 +42,15 @@ class Reader:
         cls,
         model: str | Path,
         device: str = "auto",
-        precision: str = "fp32",
+        precision: str | None = None,
         settings: ReaderSettings | None = None,
         trust_remote_code: bool = False,
     ) -> Reader:
         """Load a reader from a model folder, a run folder (its `model/`), or the hub.
 
-        settings: overrides what was saved with the model; a model that dokhae did not train has the defaults, cut to
-        what its positions allow. Raises ModelError where there is no such model, or none with a fast tokenizer.
+        precision: fp32, bf16, fp16 or auto (the fastest of the device); by default the one that the model was scored
+        in, or fp32 where the device cannot compute in that. settings: overrides what was saved with the model; a model
+        that dokhae did not train has the defaults, cut to what its positions allow. Raises ModelError where there is no such model, or none with a fast tokenizer.
         """
         from dokhae.model import inputs, loading
 
@@ -62,11 +63,12 @@ class Reader:
             settings = (ReaderSettings.load(saved.parent) if saved else None) or _defaults(longest)
         tokenizer = PairTokenizer.of(fast, inputs.input_names(fast, network))
 
-        from dokhae.model.span import TorchScore, check_precision, choose_device
+        from dokhae.model.devices import choose_device, choose_precision, usable_precision
+        from dokhae.model.span import TorchScore
 
         device = choose_device(device)
-        check_precision(precision, device)
-        return cls(tokenizer, TorchScore(network, device, precision), settings, longest)  # type: ignore[arg-type]
+        chosen = choose_precision(precision, device) if precision else usable_precision(settings.precision, device)
+        return cls(tokenizer, TorchScore(network, device, chosen), settings, longest)
 
     def __call__(self, question: str, context: str) -> Prediction:
         """Answer one question; `.text` is "" (and start and end None) where the reader says there is no answer.
@@ -83,27 +85,43 @@ class Reader:
         self,
         examples: Sequence[Example],
         batch_size: int = 32,
-        features: Features | None = None,
         progress: Callable[[int], None] = lambda done: None,
     ) -> list[Prediction]:
-        """One prediction for each example, in their order; `features` where they are already built."""
-        if features is None:
-            features = build_features(examples, self.tokenizer, self.settings.windows)
-        for line in warnings(examples, features, self.tokenizer, self.settings.windows):
-            if line not in self._said:  # a server would say it with every question
-                self._said.add(line)
-                log.warning(line)
-        threshold = self.settings.null_threshold
-        return predict(
-            examples,
-            features,
-            self.tokenizer.layout,
-            self.score,
-            self.settings.decoding,
-            None if threshold is None else threshold.value,
-            batch_size,
-            progress,
-        )
+        """One prediction for each example, in their order. progress is called with the questions done."""
+        return list(self.predict_each(examples, batch_size, progress))
+
+    def predict_each(
+        self,
+        examples: Sequence[Example],
+        batch_size: int = 32,
+        progress: Callable[[int], None] = lambda done: None,
+        world: World = ALONE,
+    ) -> Iterator[Prediction]:
+        """The same one after another: for so many questions that their n-best lists would fill the memory.
+
+        world: the processes that share the work; each of them is given all predictions.
+        """
+        windows, threshold = self.settings.windows, self.settings.null_threshold
+        cut: list[int] = []
+
+        def features_of(portion: range) -> Features:
+            part = examples[portion.start : portion.stop]
+            features = build_features(part, self.tokenizer, windows)
+            cut.extend((features.truncated_questions + portion.start).tolist())
+            if portion.start == 0:
+                self._say(hangul_warning(part, features, self.tokenizer))
+            return features
+
+        value = None if threshold is None else threshold.value
+        way = Way(self.tokenizer.layout, self.score, self.settings.decoding, value, batch_size, world)
+        yield from predict_each(examples, features_of, way, progress)
+        self._say(cut_questions(examples, cut, windows))
+
+    def _say(self, line: str | None) -> None:
+        """Warn, but once: a server would say it with every question."""
+        if line is not None and line not in self._said:
+            self._said.add(line)
+            log.warning(line)
 
     def with_null_threshold(self, threshold: NullThreshold | None) -> Reader:
         """The same reader that says "no answer" by another threshold, or (None) always answers."""

@@ -39,12 +39,13 @@ class NullThreshold:
 
 @dataclass(frozen=True, slots=True)
 class ReaderSettings:
-    """Windows, decoding and null threshold of a trained reader, and the benchmark it was trained for."""
+    """Windows, decoding, null threshold and precision of a trained reader, and the benchmark it was trained for."""
 
     benchmark: str | None = None
     windows: WindowConfig = field(default_factory=WindowConfig)
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
     null_threshold: NullThreshold | None = None  # None: always answers
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"  # in which it was scored, and the threshold fitted
 
     def save(self, folder: Path) -> None:
         """Write dokhae.json into a model folder."""

@@ -159,6 +159,7 @@ def test_a_recipe_gives_everything_that_is_not_given(with_data):
         "learning_rate": "5e-05",
         "epochs": "3",
         "misplaced_answers": "skip",
+        "precision": "fp32",
         "optimizer.weight_decay": "0.01",
         "optimizer.adam_epsilon": "1e-06",
         "optimizer.no_bias_correction": "",

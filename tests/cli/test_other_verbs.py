@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 
 import pytest
@@ -71,6 +72,7 @@ def test_doctor_says_what_is_here_without_the_network(dokhae, monkeypatch):
     assert names[:2] == ["python", "cores"]
     assert {"train: torch", "core: tyro", "cpu", "cuda", "mps", "cache: features", "cache: models"} <= set(names)
     assert "hub" not in names
+    assert re.search(r"^precision auto +(bf16|fp16|fp32) on (cpu|cuda|mps): (this [CG]PU has|mixed)", outcome.out, re.M)
 
 
 def test_doctor_says_that_the_hub_is_out_of_reach(dokhae, monkeypatch):

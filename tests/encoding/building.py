@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -13,8 +14,20 @@ CONTEXT = "In 1704 the Early Otter was launched at Korustead. 서온호는 보�
 EXAMPLES = [Example(f"q{number}", f"{number}?", f"{CONTEXT} {number}") for number in range(300)]
 
 
-def build(saved: str, layout: Layout, folder: Path, barrier) -> list[int]:
-    """Build (or read) the features of EXAMPLES when all processes are ready; returns their context's token ids."""
+def build(saved: str, layout: Layout, folder: Path, barrier) -> tuple[list[int], int]:
+    """The features of EXAMPLES when all processes are ready: their context's token ids, how many were tokenized."""
     tokenizer = PairTokenizer(Tokenizer.from_str(saved), layout)
+    done = [0]
     barrier.wait(60)
-    return cached_features(EXAMPLES, tokenizer, WindowConfig(), folder).context_ids.tolist()
+    features = cached_features(EXAMPLES, tokenizer, WindowConfig(), folder, done.append)
+    return features.context_ids.tolist(), done[-1]
+
+
+def build_for_ever(saved: str, layout: Layout, folder: Path, building) -> None:
+    """Begin to build the features of EXAMPLES, tell so, and never end."""
+
+    def stop(done: int) -> None:
+        building.set()
+        time.sleep(600)
+
+    cached_features(EXAMPLES, PairTokenizer(Tokenizer.from_str(saved), layout), WindowConfig(), folder, stop)

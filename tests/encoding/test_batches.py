@@ -1,12 +1,22 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dokhae.data import read_examples, sample_path
-from dokhae.encoding import PairTokenizer, WindowConfig, assemble, bucket_by_length, build_features, sequence_lengths
+from dokhae.encoding import (
+    PairTokenizer,
+    WindowConfig,
+    assemble,
+    bucket_by_length,
+    bucket_by_tokens,
+    build_features,
+    sequence_lengths,
+)
 from dokhae.types import Answer, Example
 from tokenizers_on_the_spot import TOKENIZERS, pair_tokenizer, train_tokenizer
 
@@ -185,3 +195,25 @@ def test_buckets_change_with_epoch_and_seed_and_their_members_are_of_similar_len
     spread = np.mean([np.ptp(lengths[batch]) for batch in bucket_by_length(lengths, 8, 0, 0)])
     shuffled = np.mean([np.ptp(lengths[first : first + 8]) for first in range(0, 1000, 8)])
     assert spread < shuffled / 10
+
+
+@given(lengths=lengths, budget=st.integers(1, 600), seed=st.integers(0, 99), epoch=st.integers(0, 9))
+def test_batches_of_so_many_tokens_hold_every_window_once_and_are_as_full_as_they_may_be(lengths, budget, seed, epoch):
+    batches = bucket_by_tokens(lengths, budget, seed, epoch)
+    assert sorted(window for batch in batches for window in batch.tolist()) == list(range(len(lengths)))
+    assert all(lengths[batch].sum() <= budget or len(batch) == 1 for batch in batches)
+    in_order = sorted(batches, key=lambda batch: (lengths[batch].min(), lengths[batch].max(), -len(batch)))
+    assert all(lengths[one].max() <= lengths[other].min() for one, other in itertools.pairwise(in_order))
+    assert all(lengths[one].sum() + lengths[other].min() > budget for one, other in itertools.pairwise(in_order))
+    again = bucket_by_tokens(lengths, budget, seed, epoch)
+    assert [batch.tolist() for batch in batches] == [batch.tolist() for batch in again]
+    assert len(bucket_by_tokens(lengths, budget, seed, epoch + 1)) == len(batches)
+
+
+def test_batches_of_so_many_tokens_change_with_epoch_and_seed():
+    lengths = np.random.default_rng(0).integers(10, 40, size=1000)
+    first, epoch, seed = (
+        {tuple(sorted(batch.tolist())) for batch in bucket_by_tokens(lengths, 500, *drawn)}
+        for drawn in ((0, 0), (0, 1), (1, 0))
+    )
+    assert max(len(first & epoch), len(first & seed), len(epoch & seed)) < len(first) / 10

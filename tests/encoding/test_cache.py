@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+import errno
 import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
-from dokhae.encoding import Features, PairTokenizer, WindowConfig, build_features, cached_features
+from dokhae.encoding import Features, PairTokenizer, WindowConfig, build_features, cache, cached_features, stored
 from dokhae.encoding.cache import cache_folder, cache_key
 from dokhae.types import Answer, Example
-from encoding.building import CONTEXT, EXAMPLES, build
+from encoding.building import CONTEXT, EXAMPLES, build, build_for_ever
 from tokenizers_on_the_spot import pair_tokenizer, train_tokenizer
 
 EXAMPLE = Example("q1", "Where?", CONTEXT, (Answer("Korustead", CONTEXT.index("Korustead")),))
@@ -97,21 +99,25 @@ def test_a_damaged_file_is_built_again(built):
     features, file = built
     whole = file.read_bytes()
     random = np.random.default_rng(0)
-    damaged = [b"", b"\x93NUMPY", b"PK\x05\x06" + bytes(18), *(whole[:length] for length in range(1, len(whole), 211))]
+    damaged = [b"", bytes(8), bytes(64), *(whole[:length] for length in range(1, len(whole), 211))]
     for _ in range(200):
         content = bytearray(whole)
         for position in random.integers(len(whole), size=20):
             content[position] ^= 1 << int(random.integers(8))
         damaged.append(bytes(content))
     for content in damaged:
+        file.unlink()  # not written over: `features` are views of it
         file.write_bytes(content)
         assert same(again(file.parent)[0], features)
     assert again(file.parent)[1] == 0
 
 
-def test_a_file_with_other_arrays_is_built_again(built):
+def test_a_file_with_other_arrays_is_built_again(built, monkeypatch):
     features, file = built
-    np.savez(file, context_ids=features.context_ids)
+    monkeypatch.setattr(stored, "ARRAYS", stored.ARRAYS[1:])
+    stored.save(file.with_name("fewer"), features)
+    monkeypatch.undo()
+    file.with_name("fewer").replace(file)
     found, tokenized = again(file.parent)
     assert same(found, features) and tokenized == 1
 
@@ -125,23 +131,78 @@ def test_a_folder_that_cannot_be_written_costs_time_only(tmp_path):
 
 def test_a_folder_in_the_place_of_the_file_costs_time_only(tmp_path):
     key = cache_key([EXAMPLE], pair_tokenizer("bert"), WindowConfig())
-    (tmp_path / f"{key}.npz").mkdir()
+    (tmp_path / f"{key}.features").mkdir()
     assert again(tmp_path)[1] == 1
 
 
-def test_processes_that_build_at_once_leave_one_good_file(tmp_path):
+@pytest.fixture
+def pool():
+    """Three processes that begin anew and import nothing heavy."""
+    with ProcessPoolExecutor(3, mp_context=multiprocessing.get_context("spawn")) as made:
+        yield made
+
+
+def test_of_processes_that_ask_at_once_one_builds_and_the_others_read(tmp_path, pool):
     tokenizer = pair_tokenizer("bert")
     saved = train_tokenizer("bert").backend_tokenizer.to_str()
-    context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager, ProcessPoolExecutor(3, mp_context=context) as pool:
+    with multiprocessing.get_context("spawn").Manager() as manager:
         barrier = manager.Barrier(3)
         futures = [pool.submit(build, saved, tokenizer.layout, tmp_path, barrier) for _ in range(3)]
         found = [future.result(timeout=120) for future in futures]
-    assert found[0] == found[1] == found[2]
-    assert [path.name for path in tmp_path.iterdir()] == [f"{cache_key(EXAMPLES, tokenizer, WindowConfig())}.npz"]
+    assert sorted(contexts for _, contexts in found) == [0, 0, len(EXAMPLES)]
+    assert found[0][0] == found[1][0] == found[2][0]
+    assert [path.name for path in tmp_path.iterdir()] == [f"{cache_key(EXAMPLES, tokenizer, WindowConfig())}.features"]
     done = []
     features = cached_features(EXAMPLES, tokenizer, WindowConfig(), tmp_path, done.append)
-    assert done == [] and features.context_ids.tolist() == found[0]
+    assert done == [] and features.context_ids.tolist() == found[0][0]
+
+
+def test_a_killed_builder_holds_nobody_back(tmp_path):
+    tokenizer = pair_tokenizer("bert")
+    saved = train_tokenizer("bert").backend_tokenizer.to_str()
+    context = multiprocessing.get_context("spawn")
+    building = context.Event()
+    builder = context.Process(target=build_for_ever, args=(saved, tokenizer.layout, tmp_path, building))
+    builder.start()
+    assert building.wait(60)
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(cached_features, EXAMPLES, tokenizer, WindowConfig(), tmp_path)
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=0.5)
+        builder.kill()
+        assert same(waiting.result(timeout=60), build_features(EXAMPLES, tokenizer, WindowConfig()))
+    builder.join()
+
+
+def test_a_builder_that_hangs_is_not_waited_for_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "LONGEST_WAIT", 0.2)
+    key = cache_key([EXAMPLE], pair_tokenizer("bert"), WindowConfig())
+    with FileLock(tmp_path / f"{key}.lock"):
+        assert again(tmp_path)[1] == 1
+    assert again(tmp_path)[1] == 0
+
+
+def test_a_file_system_without_locks_costs_time_only(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    assert again(tmp_path)[1] == 1
+    assert again(tmp_path)[1] == 0
+
+
+def test_the_arrays_are_views_of_the_file_that_nobody_can_change(built):
+    found, _ = again(built[1].parent)
+    for features in (built[0], found):
+        arrays = [getattr(features, name) for name in stored.ARRAYS]
+        assert {type(array) for array in arrays} == {np.ndarray}
+        assert not any(array.flags.writeable or array.flags.owndata for array in arrays)
+
+
+def test_what_is_read_stays_when_the_file_goes(built):
+    found, _ = again(built[1].parent)
+    built[1].unlink()
+    assert same(found, build_features([EXAMPLE], pair_tokenizer("bert"), WindowConfig()))
 
 
 def test_the_folder_is_named_by_the_environment(monkeypatch, tmp_path):

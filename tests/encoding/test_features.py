@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dokhae.data import read_examples, sample_path
-from dokhae.encoding import WindowConfig, build_features
+from dokhae.encoding import WindowConfig, assemble, build_features
 from dokhae.errors import SettingsError
 from dokhae.types import Answer, Example
 from tokenizers_on_the_spot import pair_tokenizer, train_tokenizer
@@ -38,6 +38,20 @@ def test_each_context_is_tokenized_once_however_many_questions_it_has():
     assert features.example_context.tolist() == [0, 1, 0, 1]
     assert features.context_slice(0) == features.context_slice(2) == slice(0, features.context_bounds[1])
     assert len(features.context_ids) == features.context_bounds[-1] == len(features.context_starts)
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 60), (0, 1), (7, 41), (59, 60), (60, 60), (20, 20)])
+def test_a_part_is_what_would_be_built_of_its_examples(first, last):
+    tokenizer, config = pair_tokenizer("bert"), WindowConfig(max_length=48, overlap=10, max_question_length=9)
+    examples = read_examples(sample_path("dev"))[:60]
+    part = build_features(examples, tokenizer, config).part(first, last)
+    alone = build_features(examples[first:last], tokenizer, config)
+    assert part.truncated_questions.tolist() == alone.truncated_questions.tolist()
+    assert part.window_example.tolist() == alone.window_example.tolist()
+    for window in range(alone.window_count):
+        ours, theirs = (assemble(one, np.array([window]), tokenizer.layout) for one in (part, alone))
+        for name in ("ids", "types", "cls", "context_at", "legal", "start_labels", "end_labels"):
+            assert getattr(ours, name).tolist() == getattr(theirs, name).tolist()
 
 
 def test_progress_counts_contexts():

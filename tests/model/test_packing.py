@@ -7,17 +7,15 @@ import copy
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dokhae.model import packing
 from dokhae.model.loading import load_model, locate
 from dokhae.model.packing import PACKED, Seams, attend, is_packed, pack
 from dokhae.model.span import TorchScore, span_logits, span_loss
-from rows import Rows
-from tiny_models import FAMILIES, make_model, shared_tokenizer
-
-NOT = {"mobilebert", "deberta-v2", "deberta-v3", "xlnet", "big-bird", "kobigbird", "longformer"}
-YES = sorted(set(FAMILIES) - NOT)
-LENGTHS = (40, 12, 12, 12, 61, 1, 90)
+from rows import LENGTHS, NOT, YES, inputs, windows
+from tiny_models import make_model
 
 
 @pytest.fixture
@@ -26,32 +24,11 @@ def fresh(tmp_path):
     return lambda family: load_model(locate(make_model(family, tmp_path / family, layers=3))).eval()
 
 
-def windows(family, *lengths, seed=0):
-    """Windows of so many tokens each, padded to the longest."""
-    fast = shared_tokenizer(FAMILIES[family][1])
-    present = np.arange(max(lengths)) < np.array(lengths)[:, None]
-    ids = np.random.default_rng(seed).integers(10, 250, present.shape)
-    types = np.arange(max(lengths)) >= np.array(lengths)[:, None] // 3
-    return Rows(
-        {
-            "input_ids": np.where(present, ids, fast.pad_token_id),
-            "attention_mask": present.astype(np.int64),
-            "token_type_ids": (types & present).astype(np.int64),
-        }
-    )
-
-
 def plain(model):
     """A copy of the model as transformers made it, which needs padding."""
     model = copy.deepcopy(model)
     model.set_attn_implementation("eager")
     return model
-
-
-def inputs(model, batch):
-    if not (getattr(model.config, "type_vocab_size", 2) or 0) > 1 or "modernbert" in model.config.model_type:
-        batch.inputs.pop("token_type_ids", None)
-    return batch
 
 
 @pytest.mark.parametrize("family", YES)
@@ -135,8 +112,10 @@ def heads(tokens, seed, dtype=torch.float64):
     return torch.randn(1, 2, tokens, 4, generator=torch.Generator().manual_seed(seed), dtype=dtype).requires_grad_()
 
 
+@pytest.mark.parametrize("long", [packing.LONG, 5, 3])  # pieces that are worked out twice: none, one, two of four
 @pytest.mark.parametrize("reach", [None, 3])
-def test_gradients_of_attention_with_dropout_are_those_of_its_definition(reach):
+def test_gradients_of_attention_with_dropout_are_those_of_its_definition(reach, long, monkeypatch):
+    monkeypatch.setattr(packing, "LONG", long)
     seams = Seams.of([5, 5, 1, 7], "cpu")
 
     def attended(query, key, value):
@@ -155,3 +134,11 @@ def test_attention_with_dropout_is_right_on_average():
         drawn = [attend(None, query, key, value, None, dropout=0.1, seams=seams)[0] for _ in range(3000)]
     torch.testing.assert_close(torch.stack(drawn).mean(0), exact, atol=0.03, rtol=0)
     assert not torch.equal(drawn[0], drawn[1])
+
+
+@given(st.integers(1, 20_000))
+def test_rows_come_in_few_sizes_and_are_little_longer_for_it(tokens):
+    filler = packing._filler(tokens)
+    assert 0 <= filler <= tokens / 32
+    size = tokens + filler
+    assert size % (1 << max(size.bit_length() - 7, 0)) == 0  # so 32 or fewer from one power of two to the next

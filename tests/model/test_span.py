@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from dokhae.errors import ModelError, SettingsError
+from dokhae.errors import ModelError
 from dokhae.model.loading import load_model, locate
-from dokhae.model.span import TorchScore, autocast, check_precision, choose_device, span_logits, span_loss
+from dokhae.model.span import TorchScore, span_logits, span_loss
 from rows import Rows
 from tiny_models import make_model, shared_tokenizer
 
@@ -178,35 +178,3 @@ def test_global_attention_is_the_models_own(fresh, caplog):
     again = TorchScore(fresh("longformer"))(batch)
     same(again[0][40:], found[0][40:])
     assert not np.allclose(again[0][:40], found[0][:40])
-
-
-@pytest.mark.parametrize(("cuda", "mps", "chosen"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])
-def test_auto_takes_the_best_device(monkeypatch, cuda, mps, chosen):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-    assert choose_device("auto") == chosen
-
-
-@pytest.mark.parametrize("device", ["cuda", "mps", "tpu"])
-def test_a_device_that_is_not_here_is_refused(monkeypatch, device):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with pytest.raises(SettingsError, match=f"device '{device}' is not here; this machine has cpu"):
-        choose_device(device)
-
-
-def test_a_precision_that_the_device_lacks_is_refused(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
-    with pytest.raises(SettingsError, match="fp16 needs a GPU"):
-        check_precision("fp16", "cpu")
-    with pytest.raises(SettingsError, match="this GPU has no bf16"):
-        check_precision("bf16", "cuda")
-    for precision, device in (("fp32", "cpu"), ("bf16", "cpu"), ("fp16", "cuda"), ("fp32", "cuda")):
-        check_precision(precision, device)
-
-
-def test_fp32_is_not_mixed():
-    with autocast(torch.device("cpu"), "fp32"):
-        assert not torch.is_autocast_enabled("cpu")
-    with autocast(torch.device("cpu"), "bf16"):
-        assert torch.is_autocast_enabled("cpu")

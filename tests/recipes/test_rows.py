@@ -180,7 +180,7 @@ def test_the_settings_are_the_published_ones(name):
     assert optimizer.no_bias_correction == (source in ("lyeoni", "gluonnlp", "bert-pytorch"))
     assert (config.keep.best_by == "loss") == (source == "kor-squad-pl")
     assert (config.null_threshold == 0.0) == (source in ("kor-squad-pl", "modern"))
-    assert config.precision == ("fp16" if name.endswith("-fp16") else "fp32")
+    assert config.precision == ("fp16" if name.endswith("-fp16") else "auto" if source == "modern" else "fp32")
 
 
 def test_rows_of_four_devices_are_gluonnlps_and_large_models():

@@ -78,6 +78,17 @@ def test_one_device_accumulates_the_batches_of_all_of_the_tables():
     assert (several.batch_size, several.optimizer.accumulate) == (3, 16)
 
 
+def test_several_processes_accumulate_fewer_batches_for_the_same_step():
+    row = recipes.find("kor-squad-pl/squad-1.1/electra-large")  # on four devices
+    assert recipes.config_of(row, devices=2).optimizer.accumulate == 2
+    assert recipes.config_of(row, devices=2, nodes=2).optimizer.accumulate == 1
+    assert recipes.changes(recipes.config_of(row, devices=2)) == []
+    with pytest.raises(SettingsError, match="a step is of 4 batches, which 3 processes cannot share evenly"):
+        recipes.config_of(row, devices=3)
+    by_hand = recipes.config_of(row, devices=3, optimizer={"accumulate": 1})
+    assert recipes.changes(by_hand) == ["optimizer.accumulate 1"]
+
+
 def test_settings_of_a_row_can_be_changed_one_by_one():
     config = recipes.config_of(recipes.find(KOELECTRA), epochs=1, overlap=64, optimizer={"warmup": 0.2})
     assert (config.epochs, config.step, config.overlap) == (1.0, None, 64)

@@ -3,15 +3,16 @@ from __future__ import annotations
 import json
 
 import pytest
-from speed.parity import Arguments, run, spread, table, verdict
+from speed.parity import Arguments, current, run, spread, table, verdict
 from speed.shared import shared_file, surroundings
 
 from dokhae.errors import DataError
 
 
 def rows(side, *scores):
+    path = {"plain": "padded", "dokhae": "packed"}[side]
     return [
-        {"side": side, "seed": seed, "exact_match": score, "f1": score + 10, "seconds": 60.0}
+        {"side": side, "path": path, "seed": seed, "exact_match": score, "f1": score + 10, "seconds": 60.0}
         for seed, score in enumerate(scores)
     ]
 
@@ -42,6 +43,13 @@ def test_what_is_done_is_not_trained_again(tmp_path, capsys):
     run(arguments)
     assert "| dokhae | 1 | 24.00 | 34.00 | 60 |" in capsys.readouterr().out
     assert json.loads(arguments.results.read_text()) == done
+
+
+def test_rows_of_before_windows_were_packed_are_not_compared():
+    first, new = rows("plain", 20.0), rows("dokhae", 30.0)
+    del first[0]["path"]  # the plain side has not changed
+    old = [new[0] | {"path": "padded"}, {name: value for name, value in new[0].items() if name != "path"}]
+    assert current([*first, *old, *new]) == [*first, *new]
 
 
 def test_a_folder_without_the_shared_data_is_one_clear_error(tmp_path):

@@ -20,7 +20,7 @@ def spec_of(model: Path, data: Path, **changes: Any) -> dict[str, Any]:
     """A grid of four points."""
     settings = {
         "benchmark": "korquad-1.0", "model": str(model), "train": str(data), "dev": str(data), "max_length": 64,
-        "step": 16, "max_question_length": 24, "device": "cpu", "epochs": 2, "checkpoint_every": 1,
+        "step": 16, "max_question_length": 24, "device": "cpu", "precision": "fp32", "epochs": 2, "checkpoint_every": 1,
     }  # fmt: skip
     search = changes.get("search", {"learning_rate": [1e-3, 5e-2], "batch_size": [3, 2]})
     if "batch_size" not in search:

@@ -209,8 +209,8 @@ class Killed(BaseException):
 def test_a_pruned_trial_that_was_killed_before_it_was_told_is_told_later(
     place, name, tmp_path, tiny_bert, few, monkeypatch
 ):
-    search, prune = {"learning_rate": [5e-2, 1e-9]}, {"name": "median", "n_startup_trials": 1}
-    settings = {"epochs": 4, "checkpoint_every": None}
+    search, prune = {"learning_rate": [2e-2, 1e-9]}, {"name": "median", "n_startup_trials": 1}
+    settings = {"epochs": 4, "batch_size": 1, "checkpoint_every": None}
     spec = spec_of(tiny_bert, few, search=search, prune=prune, settings=settings)
     whole = sweeps.sweep(spec, tmp_path / "whole", show=False)
     step = getattr(place, name)

@@ -87,7 +87,7 @@ def test_a_grid_of_ranges_has_all_their_steps(tmp_path, few):
         ({"learning_rate": [3e-5, "0.00003"]}, {}, "learning_rate: has a value twice"),
         ({"learning_rate": {"low": 0, "high": 1, "log": True}}, {}, "with log, low has to be above 0"),
         ({"learning_rate": {"low": 1e-5, "high": 1e-4}}, {}, "a grid needs a list of values, or a range with a step"),
-        ({"precision": {"low": 1, "high": 2}}, {}, "precision: is not a number; give a list"),
+        ({"misplaced_answers": {"low": 1, "high": 2}}, {}, "misplaced_answers: is not a number; give a list"),
         ({"dev": ["a.json"]}, {}, "dev cannot be searched: scores on two dev files cannot be compared"),
         ({"epochs": [1]}, {}, "epochs is both in settings and in search"),
         ({"overlap": [8, 16]}, {}, "step"),  # which the settings have

@@ -84,14 +84,15 @@ def test_the_lowest_loss_wins_where_it_is_minimized(tmp_path, tiny_bert, few):
 
 def test_pruning_ends_a_bad_trial_early(tmp_path, tiny_bert, few):
     prune = {"name": "median", "n_startup_trials": 1}
-    search = {"learning_rate": [5e-2, 1e-9]}
-    spec = spec_of(tiny_bert, few, search=search, prune=prune, settings={"epochs": 4, "checkpoint_every": None})
+    search = {"learning_rate": [2e-2, 1e-9]}
+    settings = {"epochs": 4, "batch_size": 1, "checkpoint_every": None}
+    spec = spec_of(tiny_bert, few, search=search, prune=prune, settings=settings)
     good, bad = sweeps.sweep(spec, tmp_path / "out", show=False)
     assert (good.state, bad.state, bad.reason) == ("finished", "pruned", "pruned after validation 1")
     assert bad.scores["f1"] < good.scores["f1"]
     run = read_json(bad.run / "run.json")
     last = torch.load(bad.run / "checkpoints" / "last.ckpt", weights_only=True)
-    assert (run["status"], run["steps"], last["global_step"]) == ("pruned", 12, 3)
+    assert (run["status"], run["steps"], last["global_step"]) == ("pruned", 24, 6)
     assert (tmp_path / "out" / "plots" / "history.png").exists()
 
 

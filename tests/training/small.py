@@ -35,6 +35,7 @@ def config(model: Path, data: Path, out: Path, **changes) -> TrainConfig:
     settings = {
         "benchmark": "korquad-1.0", "model": str(model), "train": data, "dev": data, "out": out, "batch_size": 3,
         "max_length": 64, "step": 16, "max_question_length": 24, "device": "cpu",
+        "precision": "fp32",
     }  # fmt: skip
     return TrainConfig(**(settings | changes))
 

@@ -66,7 +66,7 @@ def test_epochs_and_steps_say_how_long_it_takes(tmp_path):
 
 
 def test_windows_longer_than_the_positions_are_refused(tmp_path):
-    from dokhae.training.fit import check_length
+    from dokhae.training.preparing import check_length
 
     with pytest.raises(SettingsError, match="end at 512; use --max_length 512"):
         check_length(config(tmp_path, tmp_path, tmp_path, max_length=513), 512)

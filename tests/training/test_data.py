@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import logging
+import re
+from typing import Any, NamedTuple
+
 import numpy as np
 
+import dokhae
+from dokhae.files import read_json
 from dokhae.training.data import TrainingBatches
+from tiny_models import make_model
+from training.small import FEW, config, write_squad
 
 LENGTHS = np.arange(10, 60)
 
 
+class Process(NamedTuple):
+    """One of several."""
+
+    rank: int
+    size: int
+
+    def gather(self, part: Any) -> list[Any]:
+        raise AssertionError("nothing is gathered here")
+
+
 def taken(batches):
-    return [windows.tolist() for windows in batches]
+    return [batch.windows.tolist() for batch in batches]
 
 
 def test_an_epoch_holds_every_window_once_in_an_order_of_its_own():
@@ -27,8 +45,8 @@ def test_a_loader_that_stopped_goes_on_with_the_next_batch():
 
     stopped = TrainingBatches(LENGTHS, 8, seed=1)
     seen = []
-    for windows in stopped:
-        seen.append(windows.tolist())
+    for batch in stopped:
+        seen.append(batch.windows.tolist())
         if len(seen) == 3:
             break
     resumed = TrainingBatches(LENGTHS, 8, seed=1)
@@ -42,3 +60,29 @@ def test_a_loader_that_ended_an_epoch_goes_on_with_the_next():
     resumed = TrainingBatches(LENGTHS, 8, seed=1)
     resumed.load_state_dict(whole.state_dict())
     assert taken(resumed) == taken(whole)
+
+
+def test_batches_of_so_many_tokens_are_dealt_out_and_gone_on_with_as_others_are():
+    budget = {"batch_size": 8, "seed": 1, "tokens": 200}
+    whole = TrainingBatches(LENGTHS, **budget)
+    first, second = taken(whole), taken(whole)
+    assert len(first) == len(second) == len(whole)
+    assert whole.mean_windows == 50 / len(first)
+    assert sorted(sum(first, [])) == sorted(sum(second, [])) == list(range(50))
+    assert all(LENGTHS[batch].sum() <= 200 for batch in first + second)
+    shares = [taken(TrainingBatches(LENGTHS, world=Process(rank, 3), **budget)) for rank in range(3)]
+    assert [share[place] for place in range(len(first) // 3) for share in shares] == first[: len(first) // 3 * 3]
+    resumed = TrainingBatches(LENGTHS, **budget)
+    resumed.load_state_dict({"epoch": 0, "done": 2})
+    assert taken(resumed) + taken(resumed) == first[2:] + second
+
+
+def test_a_run_by_tokens_says_how_many_windows_a_batch_has(tmp_path, caplog):
+    data = write_squad(tmp_path / "few.json", FEW)
+    model = make_model("bert", tmp_path / "encoder")
+    with caplog.at_level(logging.INFO, "dokhae"):
+        dokhae.train(config(model, data, tmp_path / "run", epochs=1, batch_tokens=100), show=False)
+    said = re.search(r"batches of up to 100 tokens: (\d\.\d) windows on average", caplog.text)
+    steps = read_json(tmp_path / "run" / "run.json")["steps"]
+    assert float(said[1]) == round(len(FEW) / steps, 1)
+    assert 1 < steps < len(FEW)

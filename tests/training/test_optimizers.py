@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
+from lightning.pytorch.plugins.precision import MixedPrecision
 from transformers import AutoConfig, AutoModelForQuestionAnswering
 
 import dokhae
@@ -41,6 +44,11 @@ def untrained(kind, **changes):
 
 def settings(tmp_path, **optimizer):
     return config(tmp_path, tmp_path, tmp_path, learning_rate=1e-3, optimizer=OptimizerConfig(**optimizer))
+
+
+def set_gradients(model, scale=1.0):
+    for weight in model.parameters():
+        weight.grad = scale * torch.randn(weight.shape)
 
 
 def rates(model, optimizer):
@@ -131,11 +139,12 @@ def test_more_frozen_layers_than_there_are_is_an_error(tmp_path):
     assert not frozen.out.exists()
 
 
-def test_adam_without_bias_correction_is_that_of_berts_own_code():
+@pytest.mark.parametrize("fused", [True, False])
+def test_adam_without_bias_correction_is_that_of_berts_own_code(fused):
     torch.manual_seed(0)
     weight = torch.nn.Parameter(torch.randn(7, 3, dtype=torch.float64))
     rate, epsilon, decay = 1e-2, 1e-6, 0.1
-    optimizer = UncorrectedAdamW([weight], lr=rate, eps=epsilon, weight_decay=decay)
+    optimizer = UncorrectedAdamW([weight], lr=rate, eps=epsilon, weight_decay=decay, fused=fused)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (step + 1))
     value, mean, square = weight.detach().clone(), torch.zeros_like(weight), torch.zeros_like(weight)
     for step in range(20):
@@ -162,8 +171,9 @@ def test_a_resumed_run_goes_on_with_the_steps_that_adam_has_taken(tmp_path, monk
     assert equal(weights(tmp_path / "stopped"), weights(tmp_path / "whole"))
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("clip", [0.01, 0.0])
-def test_gradients_are_clipped_by_their_global_norm(clip, tmp_path, monkeypatch):
+def test_gradients_are_clipped_by_their_global_norm(clip, precision, tmp_path, monkeypatch):
     norms = {"before": [], "at the step": []}
 
     def measure(when, parameters):
@@ -183,7 +193,57 @@ def test_gradients_are_clipped_by_their_global_norm(clip, tmp_path, monkeypatch)
     )
     data = write_squad(tmp_path / "few.json", FEW)
     model = make_model("bert", tmp_path / "encoder")
-    dokhae.train(config(model, data, tmp_path / "run", epochs=1, optimizer=OptimizerConfig(clip=clip)), show=False)
+    changes = {"epochs": 1, "precision": precision, "optimizer": OptimizerConfig(clip=clip)}
+    dokhae.train(config(model, data, tmp_path / "run", **changes), show=False)
     assert len(norms["before"]) == 2
     assert min(norms["before"]) > 0.01
     assert norms["at the step"] == pytest.approx([0.01, 0.01] if clip else norms["before"], rel=1e-3)
+
+
+def test_the_fused_step_is_that_of_plain_adamw(tmp_path):
+    torch.manual_seed(0)
+    model = untrained("bert")
+    twin = copy.deepcopy(model)
+    ours = make_optimizer(model, settings(tmp_path, weight_decay=0.1))
+    decayed = [{"params": [weight], "weight_decay": 0.1 * (weight.ndim > 1)} for weight in twin.parameters()]
+    plain = torch.optim.AdamW(decayed, lr=1e-3, eps=1e-8, foreach=False, fused=False)
+    assert all(group["fused"] for group in ours.param_groups)
+    for _ in range(10):
+        set_gradients(model)
+        for weight, other in zip(model.parameters(), twin.parameters(), strict=True):
+            other.grad = weight.grad.clone()
+        ours.step()
+        plain.step()
+    for weight, other in zip(model.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(weight, other, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("offload", [False, True])
+def test_gradients_scaled_for_fp16_are_whole_again_before_they_are_clipped(offload, tmp_path):
+    weights_after, norms = [], []
+    for scale in (1.0, 1024.0):
+        torch.manual_seed(0)
+        model = untrained("bert")
+        optimizer = make_optimizer(model, settings(tmp_path, offload=offload))
+        scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+        scaler.scale(torch.zeros(1))  # it makes its scale at first use
+        set_gradients(model, scale)
+        scaler.unscale_(optimizer)
+        MixedPrecision("16-mixed", "cpu", scaler).clip_gradients(optimizer, clip_val=0.5)
+        norms.append(torch.nn.utils.get_total_norm([weight.grad for weight in model.parameters()]).item())
+        scaler.step(optimizer)
+        scaler.update()
+        weights_after.append(model.state_dict())
+    assert norms == pytest.approx([0.5, 0.5], rel=1e-3)
+    assert equal(*weights_after)
+
+
+def test_a_step_whose_fp16_gradients_overflowed_is_left_out(tmp_path):
+    model = untrained("bert")
+    before = copy.deepcopy(model.state_dict())
+    optimizer, scaler = make_optimizer(model, settings(tmp_path)), torch.amp.GradScaler("cpu")
+    scaler.scale(torch.zeros(1))
+    set_gradients(model, float("inf"))
+    scaler.unscale_(optimizer)
+    scaler.step(optimizer)
+    assert equal(model.state_dict(), before)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
+import os
 import typing
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -39,7 +41,7 @@ def with_config(args: list[str], command: Callable[..., Any]) -> list[str]:
         found |= options(read_settings(Path(file)), known, file)
     recipe = value_of("recipe", before) or next(iter(found.get("recipe") or []), None)
     if recipe and "recipe" in known and not {"-h", "--help"} & {*before}:
-        found = of_recipe(recipe, {*given, *found}, known) | found
+        found = of_recipe(recipe, {*given, *found}, known, processes(before, found)) | found
     taken = {*given, *(WINDOWS if WINDOWS & given else ())}
     chosen = [[f"--{name}", *words] for name, words in found.items() if name not in taken and words is not None]
     return [part for parts in chosen for part in parts] + as_flags(before, known) + after
@@ -92,12 +94,22 @@ def as_flags(args: list[str], known: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def of_recipe(name: str, given: Collection[str], known: Mapping[str, Any]) -> Options:
+def of_recipe(name: str, given: Collection[str], known: Mapping[str, Any], processes: int = 1) -> Options:
     """The options that a published row adds to the given ones. SettingsError where it cannot run with them."""
     from dokhae import recipes  # keeps `--help` instant
 
     row = recipes.find(name)
-    return options(recipes.still_needed(row, given), known, row.name)
+    return options(recipes.still_needed(row, given, processes), known, row.name)
+
+
+def processes(args: list[str], found: Options) -> int:
+    """How many will train: devices times nodes, or where that is left open, as many as torchrun or srun has started."""
+    given = {name: value_of(name, args) or next(iter(found.get(name) or []), None) for name in ("devices", "nodes")}
+    if given["devices"] is None:
+        started = os.environ.get("WORLD_SIZE") or os.environ.get("SLURM_NTASKS")
+        given = {"devices": started} if started else given
+    numbers = [int(text) for text in given.values() if text is not None and text.isdigit()]
+    return max(math.prod(numbers), 1)
 
 
 def options(content: Mapping[str, Any], known: Mapping[str, Any], file: str, group: str = "") -> Options:

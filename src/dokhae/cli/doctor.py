@@ -55,12 +55,14 @@ def found(package: str) -> str:
 
 
 def devices() -> list[tuple[str, str]]:
-    """What torch can compute on, with memory and bf16."""
+    """What torch can compute on, with memory and bf16, and in what precision training is."""
     try:
         import torch
     except ImportError:
         return [("devices", "torch is not installed: data and scores work, models do not")]
-    rows = [("cpu", f"{torch.get_num_threads()} threads, bf16 {_cpu_bf16(torch)}")]
+    from dokhae.model.devices import bf16_units, choose_device, fastest
+
+    rows = [("cpu", f"{torch.get_num_threads()} threads, bf16 {bf16_units() or 'emulated (slow)'}")]
     for index in range(torch.cuda.device_count()):
         free, total = torch.cuda.mem_get_info(index)
         bf16 = "yes" if torch.cuda.is_bf16_supported(including_emulation=False) else "no"
@@ -69,6 +71,9 @@ def devices() -> list[tuple[str, str]]:
     if not torch.cuda.device_count():
         rows.append(("cuda", "none" if torch.version.cuda else "none (this torch is a CPU build)"))
     rows.append(("mps", "yes" if torch.backends.mps.is_available() else "none"))
+    device = choose_device("auto")
+    precision, why = fastest(device)
+    rows.append(("precision auto", f"{precision} on {device}: {why}"))
     return rows
 
 
@@ -95,9 +100,3 @@ def hub() -> str:
     except Exception as error:  # whatever HTTP library the hub client uses
         return f"not reachable ({error or type(error).__name__}); local folders and cached models work"
     return "reachable"
-
-
-def _cpu_bf16(torch: Any) -> str:  # noqa: ANN401 - the module
-    capability: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    fast = any(capability.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-    return "in hardware" if fast else "emulated (slow)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,6 +13,7 @@ from tyro.conf import Positional
 
 if TYPE_CHECKING:
     from dokhae.settings import NullThreshold
+    from dokhae.types import Prediction
 
 log = logging.getLogger("dokhae")
 
@@ -30,7 +31,7 @@ def predict(
     null_threshold: float | Literal["f1", "em"] | None = None,
     batch_size: int = 32,
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32",
+    precision: Literal["auto", "fp32", "bf16", "fp16"] | None = None,
     trust_remote_code: bool = False,
 ) -> None:
     """Answer every question of a data file, with the windows, decoding and threshold that were saved with the model.
@@ -48,11 +49,11 @@ def predict(
             in klue-mrc) or em
         batch_size: windows at once
         device: where to run
-        precision: of the matrix products
+        precision: of the matrix products; auto is the fastest of the device; by default the one that the model was
+            scored in
         trust_remote_code: run Python code that comes with the model
     """
     from dokhae import benchmarks
-    from dokhae.encoding import build_features
     from dokhae.errors import SettingsError
     from dokhae.files import refuse_folder, sha256
     from dokhae.outputs import beside, write_predictions
@@ -82,15 +83,21 @@ def predict(
     else:
         threshold = None
     reader = reader.with_null_threshold(threshold)
-    features = build_features(examples, reader.tokenizer, reader.settings.windows)
-    with track("predict", features.window_count, unit=" windows") as update:
-        predictions = reader.predict(examples, batch_size, features, update)
-    without = sum(not prediction.n_best for prediction in predictions)
+    without = 0
+
+    def counted(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
+        nonlocal without
+        for prediction in predictions:
+            without += not prediction.n_best
+            yield prediction
+
+    with track("predict", len(examples), unit=" questions") as update:
+        predictions = reader.predict_each(examples, batch_size, update)
+        written = write_predictions(out, counted(predictions), row.rule.has_null)
     if without:
         log.warning(
             "%d of %d questions have no legal span in any window; their answer is empty", without, len(examples)
         )
-    written = write_predictions(out, predictions, row.rule.has_null)
     log.info("wrote %s\nscore: dokhae evaluate %s %s --benchmark %s", ", ".join(map(str, written)), data, out,
              name or "BENCHMARK")  # fmt: skip
 

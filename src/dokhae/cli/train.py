@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
+from dokhae.errors import DokhaeError
 from dokhae.training.config import TrainConfig
 
 
@@ -25,6 +27,8 @@ def train(config: Annotated[TrainConfig, tyro.conf.arg(name="")]) -> None:
     run that was interrupted; `dokhae train --reproduce RUN` runs a finished one again and compares the scores. A run
     keeps its settings, so these two take few others: `dokhae train --resume RUN --help`.
 
+    --devices N trains in N processes, one a GPU; under torchrun or srun the same command is one of theirs.
+
     Example: dokhae train --recipe kor-squad-pl/korquad-1.0/koelectra-base-v3 --epochs 1
 
     Example: dokhae train --benchmark korquad-1.0 --model monologg/koelectra-base-v3-discriminator
@@ -33,7 +37,8 @@ def train(config: Annotated[TrainConfig, tyro.conf.arg(name="")]) -> None:
     """
     from dokhae import training
 
-    report(training.train(config), config.out)
+    with one_voice():
+        report(training.train(config), config.out)
 
 
 def resume(resume: Path, trust_remote_code: bool = False) -> None:
@@ -47,7 +52,8 @@ def resume(resume: Path, trust_remote_code: bool = False) -> None:
     """
     from dokhae import training
 
-    report(training.resume(resume, trust_remote_code=trust_remote_code), resume)
+    with one_voice():
+        report(training.resume(resume, trust_remote_code=trust_remote_code), resume)
 
 
 def reproduce(reproduce: Path, out: Path | None = None, trust_remote_code: bool = False) -> None:
@@ -64,16 +70,37 @@ def reproduce(reproduce: Path, out: Path | None = None, trust_remote_code: bool 
 
     from dokhae import training
 
-    found = training.reproduce(reproduce, out, trust_remote_code=trust_remote_code)
+    with one_voice():
+        found = training.reproduce(reproduce, out, trust_remote_code=trust_remote_code)
     sys.stdout.write(json.dumps({name: pair["now"] for name, pair in found["scores"].items()}) + "\n")
     weights = "the weights too" if found["same_weights"] else "but not the weights"
     sys.stderr.write(f"the scores are those of {reproduce}, {weights}\n")
 
 
+@contextlib.contextmanager
+def one_voice() -> Iterator[None]:
+    """An error that all processes of a launcher have is said by the first one alone; all exit with its code."""
+    try:
+        yield
+    except DokhaeError as error:
+        if not getattr(error, "__notes__", ()):
+            raise
+        from dokhae.training.cluster import first_process
+        from dokhae.training.processes import everywhere
+
+        if first_process() or not everywhere(error):
+            raise
+        sys.exit(error.exit_code)
+
+
 def report(result: dict[str, Any], out: Path) -> None:
-    """The official scores on stdout, where the rest is on stderr."""
+    """The official scores on stdout, where the rest is on stderr; once, however many processes there are."""
     import json
 
+    from dokhae.training.cluster import first_process
+
+    if not first_process():
+        return
     if result:
         sys.stdout.write(json.dumps(result["scores"]) + "\n")
     if "null_threshold" in result:

@@ -1,6 +1,6 @@
 """Examples -> windows -> batches, in numpy. Character offsets are half-open and into the ORIGINAL context."""
 
-from dokhae.encoding.batches import Batch, assemble, bucket_by_length, in_rows, sequence_lengths
+from dokhae.encoding.batches import Batch, assemble, bucket_by_length, bucket_by_tokens, in_rows, sequence_lengths
 from dokhae.encoding.cache import cached_features
 from dokhae.encoding.features import Features, build_features
 from dokhae.encoding.layout import Layout, PairTokenizer
@@ -14,6 +14,7 @@ __all__ = [
     "WindowConfig",
     "assemble",
     "bucket_by_length",
+    "bucket_by_tokens",
     "build_features",
     "cached_features",
     "in_rows",

@@ -171,3 +171,22 @@ def bucket_by_length(lengths: NDArray[np.int64], batch_size: int, seed: int, epo
         members = members[np.argsort(lengths[members], kind="stable")]
         batches += [members[start : start + batch_size] for start in range(0, len(members), batch_size)]
     return [batches[index] for index in random.permutation(len(batches))]
+
+
+def bucket_by_tokens(lengths: NDArray[np.int64], budget: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
+    """Batches of windows of similar length in random order, as full as `budget` tokens allow (padding not counted).
+
+    The same arguments give the same batches; every window appears once an epoch; a window longer than the budget is a
+    batch of its own. Windows of equal length are drawn anew each epoch, so each epoch has as many batches.
+    """
+    random = np.random.default_rng((seed, epoch))
+    order = random.permutation(len(lengths))
+    order = order[np.argsort(lengths[order], kind="stable")]
+    ends = np.cumsum(lengths[order])
+    batches: list[NDArray[np.int64]] = []
+    first = before = 0
+    while first < len(order):
+        last = max(int(np.searchsorted(ends, before + budget, side="right")), first + 1)
+        batches.append(order[first:last])
+        first, before = last, int(ends[last - 1])
+    return [batches[index] for index in random.permutation(len(batches))]

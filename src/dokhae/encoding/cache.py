@@ -5,23 +5,26 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import tokenizers
 from platformdirs import user_cache_path
 
+from dokhae.encoding import stored
 from dokhae.encoding.features import Features, build_features
 from dokhae.encoding.layout import PairTokenizer
 from dokhae.encoding.windows import WindowConfig
 from dokhae.errors import DataError
-from dokhae.files import atomic_path
+from dokhae.files import atomic_path, make_folder
 from dokhae.types import Example
 
-VERSION = "3"  # raise it when the arrays or their meaning change
+log = logging.getLogger("dokhae")
+VERSION = "4"  # raise it when the arrays, their meaning or the form of the file change
+LONGEST_WAIT = 1800.0  # seconds; a process that takes longer, or was stopped, is not waited for
 
 
 def cache_folder() -> Path:
@@ -38,17 +41,48 @@ def cached_features(
 ) -> Features:
     """The features of `examples`, read from the cache or built and put there.
 
-    A file that cannot be read (cut off, another version) is built again. Each file is written under a temporary name
-    and renamed, so processes that build the same features at once do no harm.
+    They are views of the file, so the processes of a machine share their memory. Of several processes that ask at
+    once, one builds and the others wait for it. A file that cannot be read (cut off, another version) is built again.
     """
-    path = (folder or cache_folder()) / f"{cache_key(examples, tokenizer, config)}.npz"
+    path = (folder or cache_folder()) / f"{cache_key(examples, tokenizer, config)}.features"
     features = _load(path)
-    if features is None:
+    if features is not None:
+        return features
+    with _alone(path):
+        features = _load(path)
+        if features is not None:  # another process was quicker
+            return features
         features = build_features(examples, tokenizer, config, progress)
         # a cache that cannot be written (full disk, read-only home) costs time, not the run
-        with contextlib.suppress(DataError), atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **{field.name: getattr(features, field.name) for field in fields(Features)})
-    return features
+        with contextlib.suppress(DataError), atomic_path(path) as temporary:
+            stored.save(temporary, features)
+    return _load(path) or features
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold other processes back that would build this file; the lock of one that is killed goes with it.
+
+    Without a lock (a folder that cannot be written, a file system that has none) each of them builds for itself, which
+    does no harm, for files are renamed into their place whole.
+    """
+    from filelock import FileLock, Timeout  # training has it; who only reads and scores need not
+
+    lock = FileLock(path.with_suffix(".lock"))
+    with contextlib.suppress(OSError, NotImplementedError, DataError, Timeout):
+        make_folder(path.parent)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            log.info("another process is building the same features; waiting for it")
+            lock.acquire(timeout=LONGEST_WAIT)
+    try:
+        yield
+    finally:
+        if lock.is_locked:
+            with contextlib.suppress(OSError):
+                Path(lock.lock_file).unlink()  # while it is ours; who waits for it looks again
+            lock.release()
 
 
 def cache_key(examples: Sequence[Example], tokenizer: PairTokenizer, config: WindowConfig) -> str:
@@ -67,8 +101,6 @@ def cache_key(examples: Sequence[Example], tokenizer: PairTokenizer, config: Win
 
 def _load(path: Path) -> Features | None:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            content = {field.name: arrays[field.name] for field in fields(Features)}
-            return Features(**content | {"max_length": int(content["max_length"])})
-    except Exception:  # no file; or a damaged one, of which zipfile, zlib and numpy may say nearly anything
+        return stored.load(path)
+    except (OSError, ValueError):  # no file, or a damaged one
         return None

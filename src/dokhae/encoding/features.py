@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,23 @@ class Features:
         """Where the tokens of an example's context lie in the flat arrays."""
         context = self.example_context[example]
         return slice(int(self.context_bounds[context]), int(self.context_bounds[context + 1]))
+
+    def part(self, first: int, last: int) -> Features:
+        """The features of examples [first, last) alone, as views where that is possible."""
+        ends = np.array([first, last], dtype=self.window_example.dtype)  # of another type, they would make it a copy
+        windows = slice(*np.searchsorted(self.window_example, ends).tolist())
+        cut = self.truncated_questions
+        return replace(
+            self,
+            question_bounds=self.question_bounds[first : last + 1],
+            example_context=self.example_context[first:last],
+            answer_start=self.answer_start[first:last],
+            answer_end=self.answer_end[first:last],
+            window_example=self.window_example[windows] - np.int32(first),
+            window_start=self.window_start[windows],
+            window_end=self.window_end[windows],
+            truncated_questions=cut[(first <= cut) & (cut < last)] - np.int32(first),
+        )
 
 
 def build_features(

@@ -19,7 +19,8 @@ def warnings(
     examples: Sequence[Example], features: Features, tokenizer: PairTokenizer, windows: WindowConfig
 ) -> list[str]:
     """Everything below that applies."""
-    lines = (hangul_warning(examples, features, tokenizer), cut_questions(examples, features, windows))
+    cut = features.truncated_questions.tolist()
+    lines = (hangul_warning(examples, features, tokenizer), cut_questions(examples, cut, windows))
     return [line for line in lines if line]
 
 
@@ -42,10 +43,9 @@ def hangul_warning(examples: Sequence[Example], features: Features, tokenizer: P
     )
 
 
-def cut_questions(examples: Sequence[Example], features: Features, windows: WindowConfig) -> str | None:
-    """How many questions were cut, and the first of them; None where none was."""
-    cut = features.truncated_questions
-    if not len(cut):
+def cut_questions(examples: Sequence[Example], cut: Sequence[int], windows: WindowConfig) -> str | None:
+    """How many questions were cut, and the first of them; None where none was. cut: their places in `examples`."""
+    if not cut:
         return None
     first = f" (the first is {examples[cut[0]].id})" if examples[cut[0]].id else ""
     return f"{len(cut)} of {len(examples)} questions were cut to {windows.max_question_length} tokens{first}"

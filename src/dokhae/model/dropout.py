@@ -26,6 +26,8 @@ class Dropout(nn.Dropout):
         """The input, elements of it set to 0 and the others scaled up while in training."""
         if not self.training or self.p == 0 or input.device.type != "cpu" or self.p == 1:
             return super().forward(input)
+        if torch.compiler.is_compiling():  # it writes torch's into the kernels around it, and cannot trace numpy
+            return super().forward(input)
         return cast(Tensor, _Drop.apply(input, self.p))  # type: ignore[no-untyped-call]
 
 
@@ -34,7 +36,7 @@ class _Drop(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, p: float) -> Tensor:  # noqa: ANN401
-        factors = dropout_factors(values.shape, p, values.dtype)
+        factors = dropout_factors(values.shape, p, values.dtype, draw_seed())
         ctx.save_for_backward(factors)
         return values * factors
 
@@ -43,12 +45,16 @@ class _Drop(torch.autograd.Function):
         return gradients[0] * ctx.saved_tensors[0], None
 
 
-def dropout_factors(shape: tuple[int, ...] | torch.Size, p: float, dtype: torch.dtype) -> Tensor:
-    """0 with probability p, else 1 / (1 - p), independently; drawn from torch's seed. On the CPU.
+def draw_seed() -> int:
+    """The next number of torch's generator."""
+    return int(torch.empty((), dtype=torch.int64).random_())
 
-    numpy's SFC64 makes random bits several times as fast as torch's generator; that one seeds it.
+
+def dropout_factors(shape: tuple[int, ...] | torch.Size, p: float, dtype: torch.dtype, seed: int) -> Tensor:
+    """0 with probability p, else 1 / (1 - p), independently, on the CPU; the same for the same seed.
+
+    numpy's SFC64 makes random bits several times as fast as torch's generator, which seeds it.
     """
-    seed = int(torch.empty((), dtype=torch.int64).random_())
     count = int(np.prod(shape))
     words = np.random.SFC64(seed).random_raw(-(-count // 4))
     numbers = torch.from_numpy(words.view(np.int16))[:count].view(shape)

@@ -8,26 +8,29 @@ from __future__ import annotations
 
 import inspect
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-from dokhae.model.dropout import dropout_factors
+from dokhae.model.dropout import draw_seed, dropout_factors
 from dokhae.model.inputs import first_position, longest_input
 from dokhae.model.loading import quiet
 
 log = logging.getLogger("dokhae")
 PACKED = "dokhae_packed"  # the name under which transformers knows the attention
 PROBE = (5, 90, 1, 24)  # tokens of the windows that a model is asked with
+LONG = 1024  # tokens of a window whose attention would fill the memory
 ALIKE = 1e-4  # of the range of the logits: rounding stays well below it, a look across a seam far above
 
 
@@ -87,7 +90,7 @@ def _probe(model: Any, packed: bool) -> Tensor:  # noqa: ANN401
     device = next(model.parameters()).device
     if packed:
         output = model(**in_one_row(model, ids, np.zeros_like(ids), lengths, device))
-        return torch.stack([output.start_logits[0], output.end_logits[0]])
+        return torch.stack([output.start_logits[0], output.end_logits[0]])[:, : len(ids)]
     parts = []
     for window in np.split(ids, np.cumsum(lengths)[:-1]):
         output = model(input_ids=torch.from_numpy(window)[None].to(device))
@@ -102,7 +105,14 @@ def in_one_row(
     lengths: NDArray[np.int64],
     device: torch.device | str,
 ) -> dict[str, Any]:
-    """What a packed model is given. ids, types: (T,); lengths: (R,). Positions begin anew with every window."""
+    """What a packed model is given. ids, types: (T,); lengths: (R,). Positions begin anew with every window.
+
+    On a CPU a window of padding may stand behind the others, whose logits are the last ones.
+    """
+    filler = _filler(len(ids)) if torch.device(device).type == "cpu" else 0
+    if filler:
+        ids = np.pad(ids, (0, filler), constant_values=model.config.pad_token_id or 0)
+        types, lengths = np.pad(types, (0, filler)), np.append(lengths, filler)
     places = np.arange(len(ids)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     row = {"input_ids": ids, "token_type_ids": types, "position_ids": places + first_position(model)}
     takes = inspect.signature(model.forward).parameters
@@ -112,6 +122,17 @@ def in_one_row(
     return {**tensors, "seams": Seams.of(lengths.tolist(), device)}
 
 
+def _filler(tokens: int) -> int:
+    """Tokens that bring a row to one of 32 sizes between two powers of two, at most 3% of it.
+
+    oneDNN and torch make kernels for every size that they meet and keep a thousand of them, which with a size for each
+    batch would take hundreds of MiB.
+    """
+    return -tokens % (1 << max(tokens.bit_length() - 6, 0))
+
+
+# it goes by each batch's windows: traced, every batch would be compiled anew
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def attend(
     module: torch.nn.Module,
     query: Tensor,
@@ -136,17 +157,29 @@ def attend(
     rows = [one.transpose(1, 2)[0] for one in (query, key, value)]  # (token, head, size)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     if query.is_cuda and query.dtype in (torch.float16, torch.bfloat16):
-        reach = -1 if sliding_window is None else sliding_window - 1
-        longest = max(seams.lengths)
-        found = torch.ops.aten._flash_attention_forward(
-            *rows, seams.bounds, seams.bounds, longest, longest, dropout, False, False,
-            scale=scale, window_size_left=reach, window_size_right=reach,
-        )[0]  # fmt: skip
+        found = _flash(rows, seams, dropout, scale, sliding_window)
     elif dropout > 0 and query.device.type == "cpu":
         found = _DroppingAttention.apply(*rows, seams, dropout, scale, sliding_window)  # type: ignore[no-untyped-call]
     else:
         found = _attend_by_groups(rows, seams, dropout, scale, sliding_window)
     return found[None], None
+
+
+def _flash(rows: list[Tensor], seams: Seams, dropout: float, scale: float, reach: int | None) -> Tensor:
+    """Flash attention over windows of any lengths, on a GPU. rows: three of (token, head, size) -> the same.
+
+    torch's public varlen_attn leaves out the dropout that the operator below it has, with its gradient.
+    """
+    query, key, value = rows
+    bounds, longest, near = seams.bounds, max(seams.lengths), -1 if reach is None else reach - 1
+    if dropout == 0:
+        plain = varlen_attn(query, key, value, bounds, bounds, longest, longest, scale=scale, window_size=(near, near))
+        return cast(Tensor, plain)
+    made = torch.ops.aten._flash_attention_forward(
+        query, key, value, bounds, bounds, longest, longest, dropout, False, False,
+        scale=scale, window_size_left=near, window_size_right=near,
+    )  # fmt: skip
+    return cast(Tensor, made[0])
 
 
 def _attend_by_groups(rows: list[Tensor], seams: Seams, dropout: float, scale: float, reach: int | None) -> Tensor:
@@ -156,13 +189,16 @@ def _attend_by_groups(rows: list[Tensor], seams: Seams, dropout: float, scale: f
     for (count, length), *part in zip(groups(seams), *(torch.split(row, sizes) for row in rows), strict=True):
         query, key, value = (_by_window(one, count) for one in part)
         mask = local_mask(length, reach, query.device)
-        made = scaled_dot_product_attention(query, key, value, mask, dropout, scale=scale)
+        if query.dtype == torch.bfloat16 and query.device.type == "cpu" and not torch.is_grad_enabled():
+            made = torch.matmul(_shares(query, key, mask, scale), value)  # faster than what torch has fused
+        else:
+            made = scaled_dot_product_attention(query, key, value, mask, dropout, scale=scale)
         parts.append(made.transpose(1, 2).flatten(0, 1))
     return torch.cat(parts)
 
 
 class _DroppingAttention(torch.autograd.Function):
-    """Attention with dropout on a CPU, where torch's fused kernels have none: written out for each group of windows."""
+    """Attention with dropout on a CPU, where torch's fused kernels have none: written out, piece by piece."""
 
     @staticmethod
     def forward(
@@ -177,40 +213,77 @@ class _DroppingAttention(torch.autograd.Function):
     ) -> Tensor:
         """query, key, value: (token, head, size) -> the same."""
         out = torch.empty_like(value, memory_format=torch.contiguous_format)
-        kept, at = [], 0
-        for count, length in groups(seams):
-            part = slice(at, at + count * length)
-            q, k, v, o = (_by_window(one[part], count) for one in (query, key, value, out))
-            scores = torch.matmul(q, k.transpose(-1, -2)).mul_(scale)
-            mask = local_mask(length, reach, query.device)
-            if mask is not None:
-                scores.masked_fill_(~mask, float("-inf"))
-            shares = scores.softmax(-1)
-            factors = dropout_factors(shares.shape, dropout, shares.dtype)
+        seeds, kept = [], []
+        for piece in _pieces(seams, query.shape[1]):
+            q, k, v, o = (piece.of(one) for one in (query, key, value, out))
+            shares = _shares(q, k, local_mask(piece.length, reach, query.device), scale)
+            seeds.append(draw_seed())
+            factors = dropout_factors(shares.shape, dropout, shares.dtype, seeds[-1])
             o.copy_(torch.matmul(shares * factors, v))
-            kept += [shares, factors]
-            at = part.stop
+            kept += [] if piece.is_long else [shares, factors]
         ctx.save_for_backward(query, key, value, *kept)
-        ctx.seams, ctx.scale = seams, scale
+        ctx.settings, ctx.seeds = (seams, dropout, scale, reach), seeds
         return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        query, key, value, *kept = ctx.saved_tensors
+        query, key, value, *tensors = ctx.saved_tensors
+        seams, dropout, scale, reach = ctx.settings
         made = [torch.empty(one.shape, dtype=one.dtype) for one in (query, key, value)]
-        at = 0
-        for number, (count, length) in enumerate(groups(ctx.seams)):
-            part = slice(at, at + count * length)
-            q, k, v, g, dq, dk, dv = (_by_window(one[part], count) for one in (query, key, value, gradients[0], *made))
-            shares, factors = kept[2 * number : 2 * number + 2]
-            dropped = shares * factors
-            dv.copy_(torch.matmul(dropped.transpose(-1, -2), g))
+        kept = iter(tensors)
+        for piece, seed in zip(_pieces(seams, query.shape[1]), ctx.seeds, strict=True):
+            q, k, v, g, dq, dk, dv = (piece.of(one) for one in (query, key, value, gradients[0], *made))
+            if piece.is_long:
+                shares = _shares(q, k, local_mask(piece.length, reach, query.device), scale)
+                factors = dropout_factors(shares.shape, dropout, shares.dtype, seed)
+            else:
+                shares, factors = next(kept), next(kept)
+            dv.copy_(torch.matmul((shares * factors).transpose(-1, -2), g))
             change = torch.matmul(g, v.transpose(-1, -2)).mul_(factors)
-            change = torch._softmax_backward_data(change, shares, -1, shares.dtype).mul_(ctx.scale)
+            change = torch._softmax_backward_data(change, shares, -1, shares.dtype).mul_(scale)
             dq.copy_(torch.matmul(change, k))
             dk.copy_(torch.matmul(change.transpose(-1, -2), q))
-            at = part.stop
         return *made, None, None, None, None
+
+
+class _Piece(NamedTuple):
+    """Windows of one length and heads whose attention is worked out together."""
+
+    rows: slice  # of the tokens
+    heads: slice
+    windows: int
+    length: int
+
+    @property
+    def is_long(self) -> bool:
+        """Whether (token, token) arrays are worked out once more for the gradients, rather than kept until then."""
+        return self.length > LONG
+
+    def of(self, tensor: Tensor) -> Tensor:
+        """(token, head, size) -> a view of the piece, (window, head, token, size)."""
+        return _by_window(tensor[self.rows, self.heads], self.windows)
+
+
+def _pieces(seams: Seams, heads: int) -> Iterator[_Piece]:
+    """All heads of a group of equal windows; where they are long, each head of each window by itself."""
+    first = 0
+    for count, length in groups(seams):
+        if length <= LONG:
+            yield _Piece(slice(first, first + count * length), slice(heads), count, length)
+        else:
+            for start in range(first, first + count * length, length):
+                for head in range(heads):
+                    yield _Piece(slice(start, start + length), slice(head, head + 1), 1, length)
+        first += count * length
+
+
+def _shares(query: Tensor, key: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    """How much each token attends to each other one of its window, (window, head, token, token)."""
+    queries, keys = query.flatten(0, 1), key.transpose(-1, -2).flatten(0, 1)
+    scores = torch.baddbmm(query.new_empty(1, 1, 1), queries, keys, beta=0, alpha=scale)
+    if mask is not None:
+        scores.masked_fill_(~mask, float("-inf"))
+    return scores.softmax(-1).view(*query.shape[:3], query.shape[2])
 
 
 def groups(seams: Seams) -> list[tuple[int, int]]:

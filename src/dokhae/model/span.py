@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dokhae.errors import ModelError, OutOfMemory, SettingsError
+from dokhae.errors import ModelError, OutOfMemory
+from dokhae.model.devices import AUTOCAST, Precision, autocast
+from dokhae.model.frozen import frozen
 from dokhae.model.packing import in_one_row, is_packed
 
-Precision = Literal["fp32", "bf16", "fp16"]
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 Ints = NDArray[np.int64]
 
 
@@ -58,7 +58,8 @@ def span_logits(model: torch.nn.Module, batch: Batch, device: torch.device | str
         raise ModelError(f"token {highest} has no embedding, the model has {known}: its tokenizer is another model's")
     if is_packed(model):
         output = model(**in_one_row(model, batch.ids, batch.types, batch.lengths, device))
-        return output.start_logits[0].float(), output.end_logits[0].float()
+        tokens = len(batch.ids)
+        return output.start_logits[0, :tokens].float(), output.end_logits[0, :tokens].float()
     start, end = _padded_logits(model, batch.padded(), device)
     present = to_tensor(batch.present(), device)
     return start[present], end[present]
@@ -185,19 +186,16 @@ class TorchScore:
         self.device = torch.device(device)
         self.precision = precision
         self.model = model.to(self.device).eval()
+        if self.device.type == "cpu":
+            self.model = frozen(model, AUTOCAST.get(precision, torch.float32))
+        if self.model is not model:  # then its layers are in that precision themselves
+            self.precision = "fp32"
 
     def __call__(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Start and end logits, (T,)."""
         with explained_memory(), torch.inference_mode(), autocast(self.device, self.precision):
             start, end = span_logits(self.model, batch, self.device)
         return start.cpu().numpy(), end.cpu().numpy()
-
-
-def autocast(device: torch.device, precision: Precision) -> contextlib.AbstractContextManager[Any]:
-    """Mixed precision for the models' matrix products; nothing for fp32."""
-    if precision == "fp32":
-        return contextlib.nullcontext()
-    return torch.autocast(device.type, dtype=AUTOCAST[precision])
 
 
 @contextlib.contextmanager
@@ -209,22 +207,3 @@ def explained_memory() -> Iterator[None]:
         reason = str(error).partition(".")[0]
         raise OutOfMemory(f"too little memory on the device ({reason}); lower batch_size (in training, raise "
                          "optimizer.accumulate as much) or max_length, or use --precision bf16") from None  # fmt: skip
-
-
-def choose_device(device: str) -> str:
-    """Turn "auto" into the best device here; SettingsError for one that is not here."""
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if device == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if available[name])
-    if not available.get(device, False):
-        here = ", ".join(name for name, yes in available.items() if yes)
-        raise SettingsError(f"device {device!r} is not here; this machine has {here} (see `dokhae doctor`)")
-    return device
-
-
-def check_precision(precision: str, device: str) -> None:
-    """SettingsError for a precision that the device cannot train or run in."""
-    if precision == "fp16" and device == "cpu":
-        raise SettingsError("precision fp16 needs a GPU; on the CPU use bf16 or fp32")
-    if precision == "bf16" and device == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
-        raise SettingsError("this GPU has no bf16; use --precision fp16")

@@ -23,6 +23,9 @@ FREE = frozenset(
         "dev",
         "out",
         "device",
+        "devices",
+        "nodes",
+        "strategy",
         "seed",
         "recipe",
         "checkpoint_every",
@@ -30,16 +33,24 @@ FREE = frozenset(
         "trust_remote_code",
         "track",
         "keep.best",
+        "optimizer.offload",
+        "compile",
     }
 )
 
 
-def settings_of(row: Row) -> dict[str, Any]:
-    """A row as the mapping of a settings file, for one device: a step sees as many windows as on all of the table's."""
+def settings_of(row: Row, processes: int = 1) -> dict[str, Any]:
+    """A row as the mapping of a settings file: a step of so many processes sees the windows of all the table's devices.
+
+    SettingsError where the batches of a step cannot be shared evenly.
+    """
     settings = merged({"benchmark": row.benchmark, "model": row.model, "recipe": row.name}, row.settings)
-    if row.devices > 1:
-        accumulate = settings.get("optimizer", {}).get("accumulate", 1)
-        settings = merged(settings, {"optimizer": {"accumulate": accumulate * row.devices}})
+    batches = batches_of_a_step(row)
+    if batches % processes:
+        raise SettingsError(f"{row.name}: a step is of {batches} batches, which {processes} processes cannot share "
+                            "evenly; take a number of them that divides it, or give optimizer.accumulate")  # fmt: skip
+    if row.devices > 1 or processes > 1:
+        settings = merged(settings, {"optimizer": {"accumulate": batches // processes}})
     places = {name: str(DATA / file) for name, file in zip(("train", "dev"), data_files(row.benchmark), strict=False)}
     source, benchmark, last = row.name.rsplit("/", 2)
     places["out"] = str(RUNS / Path(source).name.removesuffix(ENDING) / benchmark / last)
@@ -60,7 +71,15 @@ def config_of(row: Row, **given: Any) -> TrainConfig:  # noqa: ANN401 - fields o
 
 def planned(row: Row, **given: Any) -> TrainConfig:  # noqa: ANN401 - fields of TrainConfig
     """The same of any row, whether or not dokhae can run it yet."""
-    return from_mapping(TrainConfig, merged(settings_of(row), given), row.name)
+    is_open = "accumulate" not in (given.get("optimizer") or {})
+    processes = (given.get("devices") or 1) * (given.get("nodes") or 1) if is_open else 1
+    return from_mapping(TrainConfig, merged(settings_of(row, processes), given), row.name)
+
+
+def batches_of_a_step(row: Row) -> int:
+    """On all of the table's devices."""
+    accumulate: int = row.settings.get("optimizer", {}).get("accumulate", 1)
+    return accumulate * row.devices
 
 
 def refuse_unmet(row: Row, given: Collection[str] = ()) -> None:
@@ -74,7 +93,7 @@ def refuse_unmet(row: Row, given: Collection[str] = ()) -> None:
 
 def refuse_missing_data(row: Row, given: Collection[str] = ()) -> None:
     """SettingsError where a data file of a row is not there and none is among the given settings."""
-    settings = settings_of(row)
+    settings = settings_of(row)  # files are the same for any number of processes
     wanted = [name for name in ("train", "dev") if name not in given and name in settings]
     missing = [name for name in wanted if not Path(settings[name]).expanduser().exists()]
     if missing:
@@ -84,15 +103,16 @@ def refuse_missing_data(row: Row, given: Collection[str] = ()) -> None:
                             f"`dokhae data download {row.benchmark} --out {DATA}`, or name {options}")  # fmt: skip
 
 
-def still_needed(row: Row, given: Collection[str]) -> dict[str, Any]:
+def still_needed(row: Row, given: Collection[str], processes: int = 1) -> dict[str, Any]:
     """What a row says beyond the given settings, by name; here as there, those in groups have a dot.
 
-    Raises SettingsError where the row cannot run with them.
+    processes: how many will train. Raises SettingsError where the row cannot run with them.
     """
     refuse_unmet(row, given)
     refuse_missing_data(row, given)
     taken = {*given, *(WINDOWS if any(name in given for name in WINDOWS) else ())}
-    return {name: value for name, value in flat(settings_of(row), row.name).items() if name not in taken}
+    settings = settings_of(row, 1 if "optimizer.accumulate" in given else processes)
+    return {name: value for name, value in flat(settings, row.name).items() if name not in taken}
 
 
 def data_files(benchmark: str) -> list[str]:
@@ -109,8 +129,15 @@ def changes(config: TrainConfig, row: Row | None = None) -> list[str]:
         return []
     row = row or find(config.recipe)
     here = flat(to_mapping(config), "config")
-    there = flat(to_mapping(planned(row, model=row.model or config.model, train=config.train)), row.name)
-    return [f"{name} {value}" for name, value in here.items() if value != there[name] and not is_free(name)]
+    size = (config.devices or 1) * config.nodes
+    devices = size if batches_of_a_step(row) % size == 0 else 1
+    expected = planned(row, model=row.model or config.model, train=config.train, devices=devices)
+    there = flat(to_mapping(expected), row.name)
+    return [
+        f"{name} {value}"
+        for name, value in here.items()
+        if value != there[name] and there[name] != "auto" and not is_free(name)  # auto: what the device is fastest in
+    ]
 
 
 def is_free(name: str) -> bool:

@@ -22,6 +22,7 @@ from dokhae.errors import DataError, DokhaeError, TrainingError
 from dokhae.files import atomic_path
 from dokhae.training.config import TrainConfig, Watch
 from dokhae.training.identity import KEY, Identity
+from dokhae.training.processes import Processes
 
 WATCHED = {"loss": ("dev_loss", "min"), "em": ("dev_em", "max"), "f1": ("dev_f1", "max")}
 LAST = "last.ckpt"
@@ -53,18 +54,31 @@ class Diverged(TrainingError):
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Checkpoints that appear under their name only when they are whole, and say what they belong to."""
+    """Checkpoints that appear under their name only when they are whole, and say what they belong to.
+
+    Only the first process writes, while the others wait for it: so what goes wrong is kept, to be raised in all.
+    """
 
     def __init__(self, identity: Identity) -> None:
         super().__init__()
         self.identity = identity
+        self.failed: DataError | None = None
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:  # noqa: ANN401
         """Serialise in memory first: a full disk then is an OSError with its reason, not a fault inside torch."""
         buffer = io.BytesIO()
         torch.save(checkpoint | {KEY: self.identity.content()}, buffer)
-        with atomic_path(Path(path)) as temporary:
-            temporary.write_bytes(buffer.getbuffer())
+        try:
+            with atomic_path(Path(path)) as temporary:
+                temporary.write_bytes(buffer.getbuffer())
+        except DataError as error:
+            self.failed = error
+
+    def refuse_failed(self) -> None:
+        """The error of the last checkpoint, once."""
+        failed, self.failed = self.failed, None
+        if failed is not None:
+            raise failed
 
 
 class Checkpoints(pl.Callback):
@@ -75,12 +89,21 @@ class Checkpoints(pl.Callback):
     the middle and the end of an epoch.
     """
 
-    def __init__(self, config: TrainConfig, steps: int, identity: Identity, watch: Watch | None = None) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        steps: int,
+        identity: Identity,
+        watch: Watch | None = None,
+        processes: Processes | None = None,
+    ) -> None:
         self.config, self.keep, self.steps, self.watch = config, config.keep, steps, watch
-        self.identity = identity
+        self.processes = processes or Processes()
+        self.io = AtomicCheckpoints(identity)
         self.folder = config.out / "checkpoints"
         self.best: list[tuple[float, str]] = []  # (score, higher is better; file name), best first
         self.asked = False
+        self._heard: list[signal.Signals] = []
         self._stepped = 0
         self._saved = -1
         self._saved_at = time.monotonic()
@@ -96,22 +119,33 @@ class Checkpoints(pl.Callback):
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the signals for the block; only the main thread may, so a training in another thread has none of this.
+        """Take the signals for the block, but those that are ignored (a launcher passes Ctrl-C on as SIGTERM).
+
+        Only the main thread may, so a training in another thread has none of this.
 
         Not by Lightning's hooks: none of them comes last both after a training that ended and after one that failed.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.getsignal(number) for number in numbers}
+        self._heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
         try:
+            self._hear()
             yield
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            for number in self._heard:
+                signal.signal(number, before[number])
+            self._heard = []
+
+    def _hear(self) -> None:
+        for number in self._heard:
+            signal.signal(number, self._ask)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """A resumed run is between two steps; and one that had stopped early does not start again."""
+        self._hear()  # Lightning has put in a handler that waits, in the middle of a step, for the other processes
         self._stepped, self._saved_at = trainer.global_step, time.monotonic()
         early = trainer.early_stopping_callback
         if early is not None and early.wait_count >= early.patience:
@@ -122,16 +156,19 @@ class Checkpoints(pl.Callback):
         before, self._stepped = self._stepped, trainer.global_step
         if trainer.global_step == before or trainer.is_last_batch:
             return
-        if self.asked or self._is_time(trainer.global_step):
+        self.asked, is_time = self.processes.any(self.asked, self._is_time(trainer.global_step))  # clocks differ
+        if self.asked or is_time:
             self.save_last(trainer)
-        self._stop_if_asked(trainer)
+        if self.asked:
+            self._stop_if_asked(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """After an epoch: keep the model if it is among the best, then save the last checkpoint, which knows of it."""
         if trainer.state.fn == "fit":
             self.keep_if_best(trainer)
             try:
-                self._tell(trainer)  # first: what a killed run was not told, the resumed one would never be
+                with self.processes.together():
+                    self._tell(trainer)  # first: what a killed run was not told, the resumed one would never be
             finally:
                 self.save_last(trainer)
             self._stop_if_asked(trainer)
@@ -149,8 +186,9 @@ class Checkpoints(pl.Callback):
 
     def save_last(self, trainer: pl.Trainer) -> None:
         """Save the checkpoint that a resumed run goes on from, never with broken weights over a good one."""
-        if not all(bool(torch.isfinite(weight).all()) for weight in trainer.lightning_module.parameters()):
-            raise Diverged(f"the weights are not finite after step {trainer.global_step}")
+        with self.processes.together():
+            if not all(bool(torch.isfinite(weight).all()) for weight in trainer.lightning_module.parameters()):
+                raise Diverged(f"the weights are not finite after step {trainer.global_step}")
         self._save(trainer, LAST)
         self._saved, self._saved_at = trainer.global_step, time.monotonic()
 
@@ -169,19 +207,21 @@ class Checkpoints(pl.Callback):
         self._save(trainer, file, weights_only=True)
         ranked = sorted([*self.best, (score, file)], key=lambda entry: -entry[0])
         self.best = ranked[: self.keep.best]
-        for _, dropped in ranked[self.keep.best :]:
+        for _, dropped in ranked[self.keep.best :] if self.processes.first else ():
             (self.folder / dropped).unlink(missing_ok=True)
 
     def _tell(self, trainer: pl.Trainer) -> None:
-        if self.watch is not None:
+        if self.watch is not None and self.processes.first:
             scores = {name: float(trainer.callback_metrics[key]) for name, (key, _) in WATCHED.items()}
             self.watch(trainer.global_step, scores)
 
     def _save(self, trainer: pl.Trainer, file: str, weights_only: bool = False) -> None:
-        try:
-            trainer.save_checkpoint(self.folder / file, weights_only=weights_only)
-        except DataError as error:
-            raise DataError(f"{error}; make room, then {self._advice()}") from None
+        trainer.save_checkpoint(self.folder / file, weights_only=weights_only)
+        with self.processes.together():
+            try:
+                self.io.refuse_failed()
+            except DataError as error:
+                raise DataError(f"{error}; make room, then {self._advice()}") from None
 
     def _is_time(self, step: int) -> bool:
         every, minutes = self.config.checkpoint_every, self.config.checkpoint_minutes
@@ -192,12 +232,14 @@ class Checkpoints(pl.Callback):
         if self.asked:
             raise Interrupted(f"stopped at once; {self._advice()}")
         self.asked = True
-        # not sys.stderr: the signal may have come while it was being written to
-        os.write(2, b"\nstopping: this step is finished and saved first (once more stops at once)\n")
+        if self.processes.first:  # not sys.stderr: the signal may have come while it was being written to
+            os.write(2, b"\nstopping: this step is finished and saved first (once more stops at once)\n")
 
     def _stop_if_asked(self, trainer: pl.Trainer) -> None:
-        if self.asked and trainer.global_step < self.steps:
-            raise Interrupted(f"stopped after step {trainer.global_step} of {self.steps}; {self._advice()}")
+        self.asked = self.processes.any(self.asked)[0]
+        with self.processes.together():
+            if self.asked and trainer.global_step < self.steps:
+                raise Interrupted(f"stopped after step {trainer.global_step} of {self.steps}; {self._advice()}")
 
     def _advice(self) -> str:
         return f"go on with: dokhae train --resume {self.config.out}"

@@ -29,6 +29,7 @@ class OptimizerConfig:
     no_bias_correction: bool = False  # Adam as BERT's own code has it: the first steps are larger
     layer_decay: float = 1.0  # each layer learns this much slower than the one above it; 1 = all alike
     frozen_layers: int = 0  # lowest layers that do not learn, and with them the embeddings
+    offload: bool = False  # Adam's state and step on the CPU: half the device's memory for weights, slower steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,10 @@ class TrainConfig:
     epochs: float = 2.0  # passes over the training windows; a part of one is allowed
     max_steps: int | None = None  # optimizer steps; wins over epochs
     batch_size: int = 16  # windows per batch and device
+    batch_tokens: int | None = None  # instead, training batches of as many windows as hold so many tokens
+    devices: int | None = None  # processes on each machine, one a device; as many as the launcher started, else 1
+    nodes: int = 1  # machines
+    strategy: Literal["auto", "ddp", "fsdp"] = "auto"  # of several processes: each has all weights (ddp), or a part
     learning_rate: float = 5e-5
     max_length: int = 384  # tokens of a window, question and special tokens included
     step: int | None = None  # tokens by which windows advance (BERT's "doc stride"); 128 unless overlap is given
@@ -68,7 +73,8 @@ class TrainConfig:
     max_question_length: int = 64  # tokens; longer questions are cut, counted and reported
     seed: int = 42
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # auto: the fastest here (`dokhae doctor` says which)
+    compile: bool = False  # the encoder, by torch.compile: its first steps take a minute, the later ones less
     max_train_examples: int | None = None  # for a try-out: only the first N questions
     max_dev_examples: int | None = None
     checkpoint_every: int | None = None  # optimizer steps; a checkpoint is always saved after each epoch
@@ -126,6 +132,9 @@ class TrainConfig:
             ("epochs", self.epochs, 0),
             ("learning_rate", self.learning_rate, 0),
             ("batch_size", self.batch_size, 1),
+            ("batch_tokens", self.batch_tokens, 1),
+            ("devices", self.devices, 1),
+            ("nodes", self.nodes, 1),
             ("max_steps", self.max_steps, 1),
             ("checkpoint_every", self.checkpoint_every, 1),
             ("checkpoint_minutes", self.checkpoint_minutes, 0),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import lightning.pytorch as pl
 import numpy as np
 from numpy.typing import NDArray
 
-from dokhae.encoding import Features, Layout, bucket_by_length, sequence_lengths
-from dokhae.predict import plan
+from dokhae.encoding import Features, Layout, bucket_by_length, bucket_by_tokens, sequence_lengths
+from dokhae.predict import ALONE, World, deal, plan
+from dokhae.training.processes import Processes
 from dokhae.types import Example
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,40 +26,66 @@ class Split:
     features: Features
 
 
-class TrainingBatches:
-    """The training windows of one epoch after another, in batches of similar length.
+class TrainingBatch(NamedTuple):
+    """What a process trains on next."""
 
-    It knows how far it is, so Lightning saves that in each checkpoint and a resumed run goes on with the next batch.
+    windows: NDArray[np.int64]  # numbers of the windows
+    number: int  # in the run, from 0, all processes and epochs counted
+    counts: bool  # False: an epoch's batches were not enough for all processes; this one is only for company
+
+
+class TrainingBatches:
+    """The training windows of one epoch after another, in batches of similar length, dealt out to the processes.
+
+    It knows how far all of them are, so Lightning saves that in each checkpoint and a resumed run goes on with the
+    next batch. N processes take in one turn what one process takes in N.
     """
 
-    def __init__(self, lengths: NDArray[np.int64], batch_size: int, seed: int) -> None:
-        self.lengths, self.batch_size, self.seed = lengths, batch_size, seed
+    def __init__(
+        self, lengths: NDArray[np.int64], batch_size: int, seed: int, world: World = ALONE, tokens: int | None = None
+    ) -> None:
+        self.lengths, self.batch_size, self.tokens, self.seed, self.world = lengths, batch_size, tokens, seed, world
+        self.batches = len(self._of(0))  # of each epoch, of all processes
         self.epoch = 0
-        self.done = 0
+        self.turns = 0
 
     def __len__(self) -> int:
-        return -(-len(self.lengths) // self.batch_size)
+        return -(-self.batches // self.world.size)
 
-    def __iter__(self) -> Iterator[NDArray[np.int64]]:
-        if self.done >= len(self):
-            self.epoch, self.done = self.epoch + 1, 0
-        for windows in bucket_by_length(self.lengths, self.batch_size, self.seed, self.epoch)[self.done :]:
-            self.done += 1
-            yield windows
+    def __iter__(self) -> Iterator[TrainingBatch]:
+        if self.turns >= len(self):
+            self.epoch, self.turns = self.epoch + 1, 0
+        batches = self._of(self.epoch)
+        first = self.epoch * self.batches
+        while self.turns < len(self):
+            place = self.turns * self.world.size + self.world.rank
+            self.turns += 1
+            counts = place < self.batches
+            yield TrainingBatch(batches[place] if counts else batches[0][:1], first + place, counts)
+
+    @property
+    def mean_windows(self) -> float:
+        """Of a batch."""
+        return len(self.lengths) / self.batches
+
+    def _of(self, epoch: int) -> list[NDArray[np.int64]]:
+        if self.tokens is None:
+            return bucket_by_length(self.lengths, self.batch_size, self.seed, epoch)
+        return bucket_by_tokens(self.lengths, self.tokens, self.seed, epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """Epoch and batches done in it."""
-        return {"epoch": self.epoch, "done": self.done}
+        """Epoch and batches done in it, by all processes."""
+        return {"epoch": self.epoch, "done": self.turns * self.world.size}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
-        self.epoch, self.done = state["epoch"], state["done"]
+        self.epoch, self.turns = state["epoch"], state["done"] // self.world.size
 
 
 class ValidationBatches:
     """Batches of window numbers as prediction plans them. (Lightning takes a plain list for several loaders.)"""
 
-    def __init__(self, batches: list[NDArray[np.int64]]) -> None:
+    def __init__(self, batches: Sequence[NDArray[np.int64]]) -> None:
         self.batches = batches
 
     def __len__(self) -> int:
@@ -66,18 +95,37 @@ class ValidationBatches:
         return iter(self.batches)
 
 
+def in_turn(dealt: Sequence[Sequence[Item]]) -> list[Item]:
+    """What the processes have made of their shares, in the order in which the batches were before they were dealt."""
+    longest = max(len(own) for own in dealt)
+    return [own[place] for place in range(longest) for own in dealt if place < len(own)]
+
+
 class ReaderData(pl.LightningDataModule):
     """The two splits of a run."""
 
-    def __init__(self, train: Split, dev: Split | None, layout: Layout, batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        train: Split,
+        dev: Split | None,
+        layout: Layout,
+        batch_size: int,
+        seed: int,
+        processes: Processes | None = None,
+        batch_tokens: int | None = None,
+    ) -> None:
         super().__init__()
         self.train, self.dev, self.layout = train, dev, layout
-        self.batch_size, self.seed = batch_size, seed
+        self.batch_size, self.batch_tokens, self.seed = batch_size, batch_tokens, seed
+        self.processes = processes or Processes()
 
     def train_dataloader(self) -> TrainingBatches:
         """Batches of window numbers, bucketed by length."""
-        return TrainingBatches(sequence_lengths(self.train.features, self.layout), self.batch_size, self.seed)
+        lengths = sequence_lengths(self.train.features, self.layout)
+        return TrainingBatches(lengths, self.batch_size, self.seed, self.processes, self.batch_tokens)
 
     def val_dataloader(self) -> ValidationBatches | list[Any]:
-        """All windows of the dev split; nothing without one."""
-        return ValidationBatches(plan(self.dev.features, self.layout, 2 * self.batch_size)) if self.dev else []
+        """The share that this process has of the dev split's windows; nothing without one."""
+        if self.dev is None:
+            return []
+        return ValidationBatches(deal(plan(self.dev.features, self.layout, 2 * self.batch_size), self.processes))

@@ -3,39 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import math
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as pl
-from filelock import FileLock, Timeout
-from lightning.pytorch.callbacks import EarlyStopping
-
-from dokhae import benchmarks
-from dokhae.encoding import PairTokenizer
-from dokhae.encoding.report import hangul_warning
-from dokhae.errors import DataError, SettingsError
-from dokhae.files import clear_left_over, make_folder, read_json, refuse_full_folder
-from dokhae.model import inputs, loading
-from dokhae.model.span import check_precision, choose_device, explained_memory
-from dokhae.training import results, runs
-from dokhae.training.checkpoints import LAST, WATCHED, AtomicCheckpoints, Checkpoints
+from dokhae.errors import SettingsError
+from dokhae.files import clear_left_over, make_folder, read_json
+from dokhae.model import loading
+from dokhae.model.devices import choose_device
+from dokhae.model.span import explained_memory
+from dokhae.training import cluster, results, runs
+from dokhae.training.agreement import check_code, check_content
+from dokhae.training.checkpoints import LAST, Checkpoints
 from dokhae.training.config import TrainConfig, Watch
 from dokhae.training.data import ReaderData
-from dokhae.training.identity import Identity, check_same, identity_of
+from dokhae.training.folder import alone_in, explained_disk
+from dokhae.training.identity import Identity, check_same
 from dokhae.training.isolation import isolated
-from dokhae.training.logs import Progress, loggers
+from dokhae.training.meeting import explained_loss, joined
 from dokhae.training.module import ReaderModule
-from dokhae.training.optimizers import depths_for
-from dokhae.training.splits import make_split, read_split
-from dokhae.training.trackers import check_trackers, tracked
+from dokhae.training.optimizers import freeze
+from dokhae.training.preparing import Start, check_seen, keep_still, load, make_data, settled, started
+from dokhae.training.processes import Processes
+from dokhae.training.trackers import tracked
+from dokhae.training.trainers import make_trainer, quiet
 
 log = logging.getLogger("dokhae")
-LIGHTNING_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
 def fit(
@@ -51,61 +46,69 @@ def fit(
     checkpoint, or start over where it has none yet. before: the identity that the encoder has to have. Raises
     DokhaeError for everything a user can mend; Interrupted after Ctrl-C, when the last step is saved.
     """
-    with isolated(), alone_in(config.out), explained_disk(config.out):
-        return _fit(config, show, watch, resumed, before)
+    if cluster.needed(config):
+        from dokhae.training.launch import launch  # torch's launcher, which few need
+
+        if watch is not None:
+            raise SettingsError(f"{cluster.asked(config)} processes are asked for, but only a training of one can be "
+                                "watched; leave out devices and nodes (a sweep: start it several times)")  # fmt: skip
+        return launch(config, show, resumed, before)
+    device = choose_device(config.device)
+    with isolated(), explained_disk(config.out), joined(config, device) as processes, contextlib.ExitStack() as held:
+        with processes.together():
+            config = settled(config, device, processes)
+            if processes.first:
+                held.enter_context(alone_in(config.out))
+        check_code(config, processes)
+        start = started(config, resumed, before, processes)
+        if start.is_finished:
+            return dict(processes.broadcast(_report(config.out) if processes.first else {}))
+        return _fit(config, device, show and processes.first, watch, start, processes)
 
 
 def _fit(
-    config: TrainConfig, show: bool, watch: Watch | None, resumed: bool, before: Identity | None
+    config: TrainConfig, device: str, show: bool, watch: Watch | None, start: Start, processes: Processes
 ) -> dict[str, Any]:
-    if resumed:
-        runs.warn_of_another_machine(config.out, config.device)
-    else:
-        resumable = (config.out / "config.yaml").exists()
-        refuse_full_folder(config.out, f", or go on with --resume {config.out}" if resumable else "")
-    benchmark = benchmarks.find(config.benchmark)
-    device = choose_device(config.device)
-    check_precision(config.precision, device)
-    check_trackers(config)
-    train = read_split(config.train, benchmark, config.max_train_examples, config.misplaced_answers)
-    dev = read_split(config.dev, benchmark, config.max_dev_examples, None) if config.dev else None
-    source = loading.locate(config.model)
-    fast = loading.load_tokenizer(source, config.trust_remote_code)
-    pl.seed_everything(config.seed, verbose=False)  # the span head is drawn from it
-    model = loading.load_model(source, config.trust_remote_code)
-    check_length(config, inputs.longest_input(model))
-    depths_for(model, config)  # refuses what cannot be optimized, before anything is written
-    tokenizer = PairTokenizer.of(fast, inputs.input_names(fast, model))
-    identity = identity_of(model, tokenizer)
-    if before is not None:
-        check_same(identity, before, config.model, str(config.out))
-    data = ReaderData(
-        make_split("train", train, tokenizer, config.windows, show),
-        make_split("dev", dev, tokenizer, config.windows, show) if dev else None,
-        tokenizer.layout,
-        config.batch_size,
-        config.seed,
-    )
-    warning = hangul_warning(train, data.train.features, tokenizer)
-    if warning:
-        log.warning(warning)
-    if not resumed:
-        runs.create(config)
-    steps = step_count(config, len(data.train_dataloader()))
-    log.info("training: %d steps on %s in %s", steps, device, config.precision)
-    module = ReaderModule(model.train(), data, benchmark, config, steps)
-    checkpoints = Checkpoints(config, steps, identity, watch)
-    with runs.recorded(config, identity, device, steps), explained_memory():
+    with processes.together():
+        loaded = load(config, device)
+        if start.before is not None:
+            check_same(loaded.identity, start.before, config.model, str(config.out))
+    check_content(config, loaded.identity, processes)
+    data = processes.local_first(lambda: make_data(loaded, config, show, processes))
+    with processes.together():
+        if processes.first and not (start.resumed and (config.out / "config.yaml").exists()):
+            runs.create(config, cluster.job())
+    batches = data.train_dataloader()
+    steps = step_count(config, len(batches))
+    if config.batch_tokens is not None:
+        log.info("batches of up to %d tokens: %.1f windows on average", config.batch_tokens, batches.mean_windows)
+    log.info("training: %d steps on %s in %s%s", steps, device, config.precision, processes.in_words())
+    module = ReaderModule(loaded.model.train(), data, loaded.benchmark, config, steps)
+    if processes.size > 1:  # DDP has to know before it takes the model
+        freeze(loaded.model, config)
+        keep_still(module)
+    checkpoints = Checkpoints(config, steps, loaded.identity, watch, processes)
+    with contextlib.ExitStack() as record, explained_memory():
+        if processes.first:
+            record.enter_context(runs.recorded(config, loaded.identity, device, steps, processes.hosts))
+        record.enter_context(explained_loss(config.out))  # the record has to know it from a failure
         _train(module, data, checkpoints, device, show)
-        settings = results.keep_model(config, module, checkpoints, fast, benchmark)
-        return results.score(config, module, benchmark, settings, device, show)
+        if config.strategy == "fsdp":  # whose parts of the weights are of no use to others
+            module.model = loading.load_model(loading.locate(config.model), config.trust_remote_code)
+        settings = results.keep_model(config, module, checkpoints, loaded.fast, loaded.benchmark)
+        return results.score(config, module, loaded.benchmark, settings, device, show)
 
 
 def _train(module: ReaderModule, data: ReaderData, checkpoints: Checkpoints, device: str, show: bool) -> None:
-    last = checkpoints.folder / LAST
-    clear_left_over(make_folder(checkpoints.folder))
-    clear_left_over(checkpoints.config.out)
-    with quiet(), tracked(checkpoints.config) as trackers:
+    last, processes = checkpoints.folder / LAST, data.processes
+    with quiet(), contextlib.ExitStack() as told:
+        trackers = []
+        with processes.together():
+            if processes.first:
+                clear_left_over(make_folder(checkpoints.folder))
+                clear_left_over(checkpoints.config.out)
+                trackers = told.enter_context(tracked(checkpoints.config))
+        check_seen(last, processes)
         trainer = make_trainer(module, checkpoints, device, show, trackers)
         with checkpoints.listening():
             trainer.fit(
@@ -117,102 +120,14 @@ def _train(module: ReaderModule, data: ReaderData, checkpoints: Checkpoints, dev
         if data.dev is not None and not trainer.should_stop and module.validated_at != trainer.global_step:
             trainer.validate(module, datamodule=data, verbose=False)  # stopped in the middle of an epoch
             checkpoints.keep_if_best(trainer)
-            checkpoints.save_last(trainer)  # which now knows of it
-
-
-def make_trainer(
-    module: ReaderModule, checkpoints: Checkpoints, device: str, show: bool, trackers: list[Any]
-) -> pl.Trainer:
-    """Lightning's trainer with what the config asks for."""
-    config = module.config
-    callbacks: list[Any] = [Progress(module.steps, show, module.benchmark.rule.f1_label)]
-    if config.keep.patience is not None:
-        monitor, mode = WATCHED[config.keep.best_by]
-        callbacks.append(
-            EarlyStopping(
-                monitor,
-                patience=config.keep.patience,
-                mode=mode,
-                check_on_train_epoch_end=False,
-                check_finite=False,  # it would stop at once, and a resumed run would not know
-            )  # fmt: skip
-        )
-    return pl.Trainer(
-        accelerator=device,
-        devices=1,
-        precision=LIGHTNING_PRECISION[config.precision],  # type: ignore[arg-type]
-        max_steps=module.steps,
-        max_epochs=-1,
-        accumulate_grad_batches=config.optimizer.accumulate,
-        gradient_clip_val=config.optimizer.clip or None,
-        deterministic="warn" if device == "cpu" else None,
-        callbacks=[*callbacks, checkpoints],  # checkpoints last: they save the state of the others
-        logger=[*loggers(config.out), *trackers],
-        plugins=[AtomicCheckpoints(checkpoints.identity)],
-        default_root_dir=config.out,
-        num_sanity_val_steps=0,
-        log_every_n_steps=max(min(module.steps // 10, 10), 1),
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-
-
-@contextlib.contextmanager
-def alone_in(run: Path) -> Iterator[None]:
-    """SettingsError where another process trains in this run folder."""
-    lock = FileLock(make_folder(run.parent) / f".{run.name}.training.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise SettingsError(f"{run}: another process is training in it; wait for it, or name another --out") from None
-    except OSError as error:
-        raise DataError(f"{run}: cannot be made: {error.strerror or error}") from None
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            Path(lock.lock_file).unlink()  # while it is ours; who waits for it looks again
-        lock.release()
-
-
-@contextlib.contextmanager
-def explained_disk(run: Path) -> Iterator[None]:
-    """DataError with advice where the disk takes no more, whoever was writing."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        raise DataError(f"{run}: cannot be written: {error.strerror}; make room, then go on with: "
-                        f"dokhae train --resume {run}") from None  # fmt: skip
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Hold back Lightning's banner of devices and its advice about loaders of its own kind."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"lightning\..*")
-            yield
-    finally:
-        logger.setLevel(level)
+            if checkpoints.config.strategy != "fsdp":  # whose optimizer is gone by now; a resumed run validates again
+                checkpoints.save_last(trainer)  # which now knows of it
 
 
 def step_count(config: TrainConfig, batches: int) -> int:
     """Optimizer steps of the whole run."""
     per_epoch = math.ceil(batches / config.optimizer.accumulate)
     return config.max_steps or max(round(config.epochs * per_epoch), 1)
-
-
-def check_length(config: TrainConfig, longest: int | None) -> None:
-    """SettingsError where the windows are longer than the model's position embeddings."""
-    if longest is not None and config.max_length > longest:
-        raise SettingsError(f"max_length is {config.max_length}, but the positions of {config.model} end at {longest}; "
-                            f"use --max_length {longest}")  # fmt: skip
 
 
 def resume(
@@ -228,8 +143,14 @@ def resume(
     """
     if runs.finished(run):
         log.info("%s is finished; there is nothing left to do", run)
-        return read_json(run / "scores.json") if (run / "scores.json").exists() else {}
+        return _report(run)
     config = runs.load(run, trust_remote_code, data)
-    if data:
+    if data and cluster.first_process():
         runs.create(config)  # the next time they will be there
     return fit(config, show, watch, resumed=True, before=runs.identity(run))
+
+
+def _report(run: Path) -> dict[str, Any]:
+    """What a finished run's scores.json holds; empty without a dev file."""
+    path = run / "scores.json"
+    return dict(read_json(path)) if path.exists() else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ from transformers import optimization
 
 from dokhae.errors import SettingsError
 from dokhae.training.config import TrainConfig
+from dokhae.training.offload import Groups, OffloadedOptimizer
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
@@ -23,29 +25,46 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimiz
     than are to be frozen.
     """
     settings = config.optimizer
+    depths = freeze(model, config)
+    kind = UncorrectedAdamW if settings.no_bias_correction else torch.optim.AdamW
+    make = functools.partial(kind, lr=config.learning_rate, eps=settings.adam_epsilon, fused=True)
+    groups = _groups(model, config, depths)
+    optimizer = OffloadedOptimizer(groups, make) if settings.offload else make(groups)
+    # torch's fused step offers to divide fp16's gradients by their scale itself; they have to be whole before, for
+    # clipping, and Lightning refuses to clip where that is offered
+    optimizer._step_supports_amp_scaling = False  # type: ignore[union-attr]
+    return optimizer
+
+
+def freeze(model: nn.Module, config: TrainConfig) -> dict[str, int]:
+    """Take the lowest layers out of training where the config asks for it; returns the depth of each weight."""
     depths = depths_for(model, config)
-    for name, weight in model.named_parameters() if settings.frozen_layers else ():
-        if depths[name] <= settings.frozen_layers:
+    for name, weight in model.named_parameters() if config.optimizer.frozen_layers else ():
+        if depths[name] <= config.optimizer.frozen_layers:
             weight.requires_grad_(False)
-    top = max(depths.values(), default=0)
+    return depths
+
+
+def _groups(model: nn.Module, config: TrainConfig, depths: dict[str, int]) -> Groups:
+    """The weights that learn, by depth and decay, each group with its rate."""
+    settings, top = config.optimizer, max(depths.values(), default=0)
     groups: dict[tuple[int, float], list[nn.Parameter]] = {}
     for name, weight in model.named_parameters():
         if weight.requires_grad:
-            decay = settings.weight_decay if weight.ndim > 1 else 0.0
+            is_matrix = getattr(weight, "is_matrix", weight.ndim > 1)  # FSDP's parts of matrices have one dimension
+            decay = settings.weight_decay if is_matrix else 0.0
             groups.setdefault((depths.get(name, 0), decay), []).append(weight)
-    kind = UncorrectedAdamW if settings.no_bias_correction else torch.optim.AdamW
-    return kind(
-        [
-            {
-                "params": weights,
-                "weight_decay": decay,
-                "lr": config.learning_rate * settings.layer_decay ** (top - depth),
-            }
-            for (depth, decay), weights in groups.items()
-        ],
-        lr=config.learning_rate,
-        eps=settings.adam_epsilon,
-    )
+    return [
+        {"params": weights, "weight_decay": decay, "lr": config.learning_rate * settings.layer_decay ** (top - depth)}
+        for (depth, decay), weights in groups.items()
+    ]
+
+
+def check_optimizer(model: nn.Module, config: TrainConfig, device: str) -> None:
+    """SettingsError for settings that the model or the device does not go with."""
+    depths_for(model, config)
+    if config.optimizer.offload and device == "mps":
+        raise SettingsError("optimizer.offload saves nothing on mps, whose memory is the CPU's; leave it out")
 
 
 def depths_for(model: nn.Module, config: TrainConfig) -> dict[str, int]:

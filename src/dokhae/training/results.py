@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -14,13 +14,15 @@ from dokhae.benchmarks import Benchmark
 from dokhae.decoding import choose
 from dokhae.encoding import Layout
 from dokhae.files import sha256, write_json
+from dokhae.model.devices import Precision, usable_precision
 from dokhae.model.saving import save_model
 from dokhae.model.span import TorchScore
 from dokhae.outputs import write_predictions
-from dokhae.predict import predict
+from dokhae.predict import ALONE, World, predict
 from dokhae.progress import track
 from dokhae.settings import NullThreshold, ReaderSettings
 from dokhae.training.checkpoints import LAST, Checkpoints
+from dokhae.training.compiling import as_written
 from dokhae.training.config import TrainConfig
 from dokhae.training.data import Split
 from dokhae.training.module import ReaderModule
@@ -61,20 +63,22 @@ class Scorer:
     dev_file: Path
     layout: Layout
     device: str
+    world: World = ALONE
 
     def __call__(self, model: torch.nn.Module, show: bool) -> Scored:
         """Answer every question, with the null threshold of the config or else one fitted here."""
         rule, given = self.benchmark.rule, self.config.null_threshold
-        with track("predict dev", self.dev.features.window_count, show, " windows") as update:
+        with as_written(), track("predict dev", len(self.dev.examples), show, " questions") as update:
             always_answered = predict(
                 self.dev.examples,
                 self.dev.features,
                 self.layout,
-                TorchScore(model, self.device, self.config.precision),
+                TorchScore(model, self.device, usable_precision(self.config.precision, self.device)),
                 self.config.decoding,
                 float("inf") if rule.has_null else None,
                 2 * self.config.batch_size,
                 update,
+                self.world,
             )
         digest = sha256(self.dev_file)
         if not rule.has_null:
@@ -98,7 +102,10 @@ def keep_model(
 ) -> ReaderSettings:
     """Write the best weights (the last ones without a dev split) with the tokenizer and the reader's settings."""
     name = checkpoints.best[0][1] if checkpoints.best else LAST
-    module.model.load_state_dict(weights_in(checkpoints.folder / name))
+    processes = module.data.processes
+    if processes.first:
+        module.model.load_state_dict(weights_in(checkpoints.folder / name))
+    processes.share_weights(module.model)
     log.info("model: from checkpoints/%s", name)
     given = config.null_threshold
     threshold = NullThreshold() if given is None else NullThreshold(given, "set")
@@ -107,8 +114,11 @@ def keep_model(
         windows=config.windows,
         decoding=config.decoding,
         null_threshold=threshold if benchmark.rule.has_null else None,
+        precision=cast(Precision, config.precision),  # no longer auto
     )
-    save_model(config.out / "model", module.model, tokenizer, settings.save)
+    with processes.together():
+        if processes.first:
+            save_model(config.out / "model", module.model, tokenizer, settings.save)
     return settings
 
 
@@ -124,14 +134,16 @@ def score(
     """Predict the dev split with the final model, fit the null threshold where there is one, write and score."""
     if module.data.dev is None or config.dev is None:
         return {}
-    scorer = Scorer(config, benchmark, module.data.dev, config.dev, module.data.layout, device)
-    scored = scorer(module.model, show)
-    if scored.threshold is not None:
-        replace(settings, null_threshold=scored.threshold).save(config.out / "model")
-    write_predictions(config.out / "predictions.json", scored.predictions, benchmark.rule.has_null)
+    layout, processes = module.data.layout, module.data.processes
+    scored = Scorer(config, benchmark, module.data.dev, config.dev, layout, device, processes)(module.model, show)
     report = scored.content(config)
-    write_json(config.out / "scores.json", report)
-    return report
+    with processes.together():
+        if processes.first:
+            if scored.threshold is not None:
+                replace(settings, null_threshold=scored.threshold).save(config.out / "model")
+            write_predictions(config.out / "predictions.json", scored.predictions, benchmark.rule.has_null)
+            write_json(config.out / "scores.json", report)
+    return dict(processes.broadcast(report))
 
 
 def fit_threshold(

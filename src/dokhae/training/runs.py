@@ -19,21 +19,30 @@ import yaml
 
 from dokhae.errors import DataError, SettingsError
 from dokhae.files import make_folder, read_json, sha256, write_json, write_text
-from dokhae.model.span import choose_device
+from dokhae.model.devices import choose_device
 from dokhae.records import from_mapping, read_settings, to_mapping
 from dokhae.training.checkpoints import LAST, Interrupted, Pruned
 from dokhae.training.config import TrainConfig
 from dokhae.training.identity import Identity, identity_in
+from dokhae.training.meeting import LostProcess
 
 log = logging.getLogger("dokhae")
+JOB = "job.json"  # the cluster's job that began the run
 CLOCK = "%Y-%m-%dT%H:%M:%SZ"
-STATUSES = ((Interrupted, "interrupted"), (KeyboardInterrupt, "interrupted"), (Pruned, "pruned"))
+STATUSES = (
+    (Interrupted, "interrupted"),
+    (KeyboardInterrupt, "interrupted"),
+    (Pruned, "pruned"),
+    (LostProcess, "killed"),
+)
 PACKAGES = ("dokhae", "torch", "transformers", "tokenizers", "lightning", "numpy")
 
 
-def create(config: TrainConfig) -> None:
-    """Write the run's config.yaml, and make its folder for that."""
+def create(config: TrainConfig, job: str | None = None) -> None:
+    """Write the run's config.yaml, and make its folder for that. job: what a restart of its job has in common."""
     out = make_folder(config.out)
+    if job is not None:
+        write_json(out / JOB, {"job": job})
     write_text(out / "config.yaml", yaml.safe_dump(resolved(config), sort_keys=False, allow_unicode=True))
 
 
@@ -75,6 +84,22 @@ def load(
         if digests and file is not None and sha256(file) not in digests:
             raise SettingsError(f"{file}: has changed since {run} was started; put the old file back, or train anew")
     return config
+
+
+def begun_by(job: str | None, config: TrainConfig) -> bool:
+    """Whether this very job, which was started again, has begun this very training in its run folder."""
+    path, settings = config.out / JOB, config.out / "config.yaml"
+    if job is None or not path.exists() or read_json(path) != {"job": job}:
+        return False
+    return not settings.exists() or read_settings(settings) == resolved(config)
+
+
+def check_processes(run: Path, size: int) -> None:
+    """SettingsError where a run began with another number of processes: its batches were dealt to that many."""
+    before = record_of(run).get("processes", size)
+    if before != size:
+        raise SettingsError(f"{run}: began with {before} process{'es' if before > 1 else ''}, and these are {size}; go "
+                            "on with as many as before")  # fmt: skip
 
 
 def identity(run: Path) -> Identity | None:
@@ -141,8 +166,11 @@ def data_hashes(config: TrainConfig) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def recorded(config: TrainConfig, identity: Identity, device: str, steps: int) -> Iterator[None]:
-    """Keep run.json true: running, finished, interrupted, pruned or failed. A resumed run's goes on."""
+def recorded(config: TrainConfig, identity: Identity, device: str, steps: int, hosts: Sequence[str]) -> Iterator[None]:
+    """Keep run.json true: running, finished, interrupted, pruned or failed. A resumed run's goes on.
+
+    hosts: the machine of each process.
+    """
     path = config.out / "run.json"
     before = record_of(config.out)
     earlier = [_ended(entry, config.out) for entry in before.get("history", [])]
@@ -152,6 +180,7 @@ def recorded(config: TrainConfig, identity: Identity, device: str, steps: int) -
         "settings": resolved(config),
         "seed": config.seed,
         "steps": steps,
+        "processes": len(hosts),
         "data": data_hashes(config),
         "encoder": {"sha256": identity.encoder, "tokenizer_sha256": identity.tokenizer},
         **{name: before.get(name, value) for name, value in here.items()},
@@ -164,6 +193,7 @@ def recorded(config: TrainConfig, identity: Identity, device: str, steps: int) -
             "resumed": bool(before),
             "started": _clock(started),
             "seconds": time.time() - started,
+            "hosts": list(dict.fromkeys(hosts)),
             **here,
         }
         write_json(path, {"status": status, **facts, "history": [*earlier, entry]})

@@ -15,7 +15,7 @@ from dokhae.errors import DataError, SettingsError
 from dokhae.files import write_json
 from dokhae.metrics import Rule
 from dokhae.model import inputs, loading
-from dokhae.model.span import choose_device
+from dokhae.model.devices import choose_device
 from dokhae.training import runs
 from dokhae.training.checkpoints import LAST, best_in
 from dokhae.training.config import Which

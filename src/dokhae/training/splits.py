@@ -63,7 +63,7 @@ def make_split(
 
 def losses(name: str, examples: list[Example], features: Features, windows: WindowConfig) -> list[str]:
     """What was cut or cannot be learned, counted."""
-    cut = cut_questions(examples, features, windows)
+    cut = cut_questions(examples, features.truncated_questions.tolist(), windows)
     lines = [f"{name}: {cut}"] if cut else []
     answered = np.array([bool(example.answers) for example in examples])
     owner = features.window_example

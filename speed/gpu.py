@@ -1,0 +1,218 @@
+"""Training and prediction on a GPU: speed, share of its matrix rate, memory. `make speed-gpu`, `python -m speed.gpu`.
+
+Ends with status 2 where there is no GPU.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dokhae.errors import SettingsError
+from dokhae.records import nearest
+from speed import long_windows
+from speed.command import run_command
+from speed.costs import training_operations
+from speed.epoch import single
+from speed.parity import ParitySettings
+from speed.report import Row, publish
+from speed.shared import RESULTS, shared_file
+from speed.sides import Training, draw
+from speed.turns import CACHE, Turn, ratio, summary, take
+
+MODELS = {"bert-base": (long_windows.BASE, 32), "bert-large": (long_windows.LARGE, 24), "tiny": (long_windows.SMALL, 4)}
+WANTED = {"bert-large": (50.0, 3.0)}  # % of the matrix rate in training; times the plain way in bf16
+DEV_QUESTIONS, DEV_SECONDS = 10_570, 10.0  # SQuAD 1.1's dev split, answered by BERT-base end to end
+OFFLOADED_MIB = 8 * 1024  # BERT-large, windows of 384, 24 a step
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What is measured, and where it is written."""
+
+    rows: tuple[str, ...] = ("training", "score", "prediction", "offload")
+    device: str = "cuda"
+    precision: str = "bf16"
+    models: tuple[str, ...] = ("bert-base", "bert-large")
+    lengths: tuple[int, ...] = (384, 512)
+    turns: int = 3
+    warm_up: int = 10  # optimizer steps of a turn that are not timed
+    steps: int = 40  # that are
+    predicted: str = "bert-base"
+    questions: int = DEV_QUESTIONS
+    offloaded: str = "bert-large"
+    accumulate: int = 6  # batches of a step with the offloaded optimizer
+    score_questions: int | None = None  # of the run with a real score; None: all
+    data: Path | None = None  # folder of the shared data; None: $DOKHAE_SHARED_DATA, or ../shared/data
+    cache: Path = CACHE / "turns"  # turns that are done; a second start goes on from them
+    made: Path = CACHE  # where the models are made
+    out: Path = RESULTS / "gpu.json"
+
+    def training(self, model: str, length: int, **changes: Any) -> Training:  # noqa: ANN401
+        """A model made on the spot, on the shared data."""
+        data = str(shared_file("squad-1.1/train.json", self.data))
+        told = Training(str(self.folder(model)), data, self.warm_up, self.steps, MODELS[model][1], length)
+        return replace(told, device=self.device, **changes)
+
+    def folder(self, model: str) -> Path:
+        """The model's folder, made now unless it is there."""
+        folder = self.made / model / "model"
+        if not (folder / "config.json").exists():
+            long_windows.make_model(folder, MODELS[model][0], 512)
+        return folder
+
+    def take(self, work: str, given: dict[str, Any], number: int = 0) -> dict[str, Any]:
+        """A turn."""
+        return take(Turn(work, given), number, self.cache)
+
+
+def run(arguments: Arguments) -> int:
+    """Measure, print, write; the exit status. SettingsError where there is no GPU."""
+    import torch
+
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("there is no GPU here that torch can use, so nothing is measured and nothing is written; "
+                            "run `make speed-gpu` on a machine with one")  # fmt: skip
+    for name in arguments.rows:
+        if name not in KINDS:
+            raise SettingsError(f"--rows: {name!r} is no row{nearest(name, list(KINDS))}")
+    begun = time.perf_counter()
+    limit = arguments.take("speed.costs:matrix_rate", {"device": arguments.device, "precision": arguments.precision})
+    rows = []
+    for name in arguments.rows:
+        rows += KINDS[name](arguments, limit["best"])
+        sys.stderr.write(f"{name}: done\n")
+    left_out = ("data", "cache", "made", "out")
+    settings = {name: value for name, value in asdict(arguments).items() if name not in left_out}
+    gpu = {"device_name": limit["device"], "matrix_tflops": limit["best"] / 1e12, "torch_cuda": torch.version.cuda}
+    return publish(rows, settings | gpu, begun, arguments.out)
+
+
+def training(arguments: Arguments, limit: float) -> list[Row]:
+    """Each model and length: dokhae, and the plain way in both precisions, in turns."""
+    rows = []
+    for model in arguments.models:
+        for length in arguments.lengths:
+            rows += training_rows(arguments, model, length, limit)
+    return rows
+
+
+def training_rows(arguments: Arguments, model: str, length: int, limit: float) -> list[Row]:
+    """The sides of one model and length."""
+    told = arguments.training(model, length)
+    drawn = take(draw(told), folder=arguments.cache)
+    told = replace(told, seed=drawn["seed"])
+    ours, quick = asdict(replace(told, precision=arguments.precision)), f"plain, {arguments.precision}"
+    sides: dict[str, tuple[str, dict[str, Any]]] = {"dokhae": ("speed.sides:dokhae", {"training": ours})}
+    for name, precision in {quick: arguments.precision, "plain, fp32": "fp32"}.items():
+        given = {"training": asdict(replace(told, precision=precision)), "windows": drawn["windows"]}
+        sides[name] = ("speed.sides:plain", given)
+    turns: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
+    for number in range(arguments.turns):
+        for name, (work, given) in sides.items():
+            turns[name].append(arguments.take(work, given, number))
+    rates = {name: [windows_rate(turn) for turn in taken] for name, taken in turns.items()}
+    lengths = [one for batch in drawn["lengths"] for one in batch]
+    cost, tokens = training_operations(Path(told.model), lengths) / len(lengths), sum(lengths) / len(lengths)
+    share, faster = WANTED.get(model, (None, None))
+    title = f"training {model}, {length}"
+    rows = []
+    for name, taken in turns.items():
+        against = quick if name == "dokhae" else ""
+        rows.append(
+            Row(
+                name=f"{title}: {name}",
+                value=summary(rates[name]),
+                unit="windows/s",
+                against=against,
+                ratio=ratio(rates[name], rates[quick]) if against else None,
+                required=faster if against else None,
+                others_share=max(turn["others_share"] for turn in taken),
+                details={
+                    "tokens/s": summary(rates[name])["median"] * tokens,
+                    "TFLOP/s": summary(rates[name])["median"] * cost / 1e12,
+                    "peak MiB of the device": max(turn["device_mib"] for turn in taken),
+                },
+            )
+        )
+    shares = summary([100 * cost * one / limit for one in rates["dokhae"]])
+    return [*rows, Row(f"{title}: dokhae's share of the matrix rate", shares, "%", required=share)]
+
+
+def windows_rate(turn: dict[str, Any]) -> float:
+    """Windows a second."""
+    return float(turn["windows"] * len(turn["seconds"]) / sum(turn["seconds"]))
+
+
+def real_score(arguments: Arguments, limit: float) -> list[Row]:
+    """One epoch of MiniLM over the shared training split, scored on the dev split."""
+    count = arguments.score_questions or 10**9
+    settings = replace(ParitySettings(), train_questions=count, dev_questions=count, precision=arguments.precision)
+    found = arguments.take(
+        "speed.works:score",
+        {"settings": asdict(settings), "device": arguments.device,
+         "train": str(shared_file("squad-1.1/train.json", arguments.data)),
+         "dev": str(shared_file("squad-1.1/dev.json", arguments.data))},
+    )  # fmt: skip
+    details = {"EM": found["exact_match"], "seconds": found["seconds"], "steps": found["steps"]}
+    return [Row("MiniLM, one epoch: F1", single(found["f1"]), "", others_share=found["others_share"], details=details)]
+
+
+def prediction(arguments: Arguments, limit: float) -> list[Row]:
+    """Seconds for as many questions as SQuAD 1.1's dev split has, from examples to answers."""
+    given = {"model": str(arguments.folder(arguments.predicted)), "questions": arguments.questions,
+             "device": arguments.device, "precision": arguments.precision,
+             "data": str(shared_file("squad-1.1/dev.json", arguments.data))}  # fmt: skip
+    turns = [arguments.take("speed.works:predict", given, number) for number in range(arguments.turns)]
+    full = arguments.predicted == "bert-base" and arguments.questions == DEV_QUESTIONS
+    return [
+        Row(
+            name=f"prediction of {arguments.questions} questions, {arguments.predicted}",
+            value=summary([turn["seconds"] for turn in turns]),
+            unit="s",
+            required=DEV_SECONDS if full else None,
+            at_most=True,
+            others_share=max(turn["others_share"] for turn in turns),
+            details={"peak MiB of the device": max(turn["device_mib"] for turn in turns)},
+        )
+    ]
+
+
+def offload(arguments: Arguments, limit: float) -> list[Row]:
+    """Memory of the device and speed with Adam's state on the CPU, and with all of it on the device."""
+    size = MODELS[arguments.offloaded][1]
+    told = arguments.training(arguments.offloaded, 384, precision=arguments.precision,
+                              batch_size=max(size // arguments.accumulate, 1), warm_up=2, steps=8)  # fmt: skip
+    rows = []
+    for away in (False, True):
+        optimizer = {"accumulate": arguments.accumulate, "offload": away}
+        turn = arguments.take("speed.sides:dokhae", {"training": asdict(told), "extras": {"optimizer": optimizer}})
+        where = "offloaded" if away else "on the device"
+        rows.append(
+            Row(
+                name=f"{arguments.offloaded}, {size} windows a step, optimizer {where}",
+                value=single(turn["device_mib"]),
+                unit="MiB of the device",
+                required=OFFLOADED_MIB if away else None,
+                at_most=True,
+                others_share=turn["others_share"],
+                details={"windows/s": windows_rate(turn) * arguments.accumulate},
+            )
+        )
+    return rows
+
+
+KINDS: dict[str, Callable[[Arguments, float], Sequence[Row]]] = {
+    "training": training,
+    "score": real_score,
+    "prediction": prediction,
+    "offload": offload,
+}
+
+
+if __name__ == "__main__":
+    run_command(Arguments, run, __doc__)

@@ -1,0 +1,75 @@
+"""The tables of docs/performance.md, from the results files. `python -m speed.render`.
+
+Each table stands between `<!-- NAME -->` and `<!-- end -->`; what is around them is written by hand.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from dokhae.files import read_json, read_text, write_text
+from speed import parity
+from speed.report import Row, table
+from speed.shared import FOLDER, RESULTS
+
+PAGE = FOLDER.parent / "docs" / "performance.md"
+COMMANDS = {
+    "latest": "make speed",
+    "training": "python -m speed.training",
+    "levers": "python -m speed.levers",
+    "inference": "python -m speed.inference",
+    "epoch": "python -m speed.epoch",
+    "parity": "make parity",
+    "growth": "python -m speed.growth",
+    "gpu": "make speed-gpu",
+}
+PLACE = re.compile(r"<!-- (\w+) -->\n.*?<!-- end -->", re.DOTALL)
+
+
+def page(text: str, results: Path = RESULTS) -> str:
+    """The page with every table as the results are now."""
+    return PLACE.sub(lambda found: f"<!-- {found[1]} -->\n{part(found[1], results)}\n<!-- end -->", text)
+
+
+def part(name: str, results: Path) -> str:
+    """A table with where and when it was measured; or that it was not."""
+    file = results / f"{name}.json"
+    if not file.exists():
+        return f"Not measured yet: `{COMMANDS[name]}`."
+    if name == "latest":
+        return read_text(file.with_suffix(".md")).partition("\n\n")[0]
+    if name == "parity":
+        return parity_part(read_json(file))
+    report = read_json(file)
+    return f"{table([Row(**row) for row in report['rows']])}\n{measured_on(report)}"
+
+
+def parity_part(rows: list[dict[str, Any]]) -> str:
+    """The comparison of the two sides with the settings that the command has by default."""
+    settings = parity.Arguments().described()
+    known = [row for row in parity.current(rows) if row["settings"] == settings]
+    if {row["side"] for row in known} != set(parity.SIDES):
+        return f"{parity.table(known)}\n\nNot measured yet on one of the sides: `{COMMANDS['parity']}`."
+    return parity.table(known)
+
+
+def measured_on(report: dict[str, Any]) -> str:
+    """One line: when, on what, with what, at which commit."""
+    here, versions = report["surroundings"], report["surroundings"]["versions"]
+    device = f", {report['settings']['device_name']}" if "device_name" in report["settings"] else ""
+    machine = f"{here['cores']} cores of {here['processor']}{device}"
+    software = f"torch {versions['torch']}, transformers {versions['transformers']}, commit {here['commit']}"
+    return f"{report['date']}, {machine}, {software}; {report['seconds']} s in all."
+
+
+def main() -> None:
+    """Write the page again."""
+    write_text(PAGE, page(read_text(PAGE)))
+    sys.stdout.write(f"{PAGE.name}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""The run folder while a training writes to it: one process at a time, and advice where the disk is full."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from dokhae.errors import DataError, SettingsError
+from dokhae.files import make_folder, refuse_full_folder
+
+
+def refuse_taken(run: Path) -> None:
+    """SettingsError where a new run's folder is not empty."""
+    is_run = (run / "config.yaml").exists()
+    refuse_full_folder(run, f", or go on with --resume {run}" if is_run else "")
+
+
+@contextlib.contextmanager
+def alone_in(run: Path) -> Iterator[None]:
+    """SettingsError where another process trains in this run folder."""
+    lock = FileLock(make_folder(run.parent) / f".{run.name}.training.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise SettingsError(f"{run}: another process is training in it; wait for it, or name another --out") from None
+    except OSError as error:
+        raise DataError(f"{run}: cannot be made: {error.strerror or error}") from None
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            Path(lock.lock_file).unlink()  # while it is ours; who waits for it looks again
+        lock.release()
+
+
+@contextlib.contextmanager
+def explained_disk(run: Path) -> Iterator[None]:
+    """DataError with advice where the disk takes no more, whoever was writing."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise DataError(f"{run}: cannot be written: {error.strerror}; make room, then go on with: "
+                        f"dokhae train --resume {run}") from None  # fmt: skip

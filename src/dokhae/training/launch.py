@@ -1,0 +1,197 @@
+"""`dokhae train --devices 2` in a process of its own: torch's elastic launcher starts the processes, and starts them
+again from the last checkpoint where one of them is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from torch.distributed import DistError
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.elastic.rendezvous import RendezvousConnectionError, RendezvousTimeoutError
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from dokhae.errors import SettingsError, TrainingError
+from dokhae.model.devices import choose_device
+from dokhae.training.checkpoints import Interrupted
+from dokhae.training.cluster import asked, check_devices, check_place
+from dokhae.training.config import TrainConfig
+from dokhae.training.folder import refuse_taken
+from dokhae.training.identity import Identity
+from dokhae.training.meeting import JOIN, join_seconds
+from dokhae.training.nodes import Nodes
+from dokhae.training.processes import Failure
+from dokhae.training.worker import Order, verdict_in, work
+
+RESTARTS = 3  # of all processes, after one was killed or stopped with an error that is no DokhaeError
+# torch 2.13's agents keep one store for all attempts, also when the machine that had it is gone; this makes it new
+OWN_STORE = "TORCH_DISABLE_SHARE_RDZV_TCP_STORE"
+SECONDS_TO_START = 5  # the agent, new processes
+
+
+def launch(config: TrainConfig, show: bool, resumed: bool, before: Identity | None) -> dict[str, Any]:
+    """What fit() returns, from as many processes as the config asks for.
+
+    Raises their DokhaeError, which is not tried again; TrainingError where they are killed again and again; Interrupted
+    after Ctrl-C, when the last step is saved; SettingsError where devices or nodes are missing.
+    """
+    device = choose_device(config.device)
+    check_devices(config.devices or 1, device)
+    check_place(config.strategy, device)
+    if not resumed and config.nodes == 1:  # of several, another one may have begun
+        refuse_taken(config.out)
+    messages = logging.getLogger("dokhae")
+    level = messages.level if messages.handlers else None
+    with tempfile.TemporaryDirectory(prefix="dokhae-") as name:
+        order = Order(config, show, resumed, before, Path(name), level)
+        results = Launched(order).results()
+        result = verdict_in(order.folder) or results[min(results)]
+    if isinstance(result, Failure):
+        raise result.error()
+    return dict(result)
+
+
+class Launched:
+    """torch's agent in a thread, so that the signals stay ours: it would kill all processes 30 seconds after one."""
+
+    def __init__(self, order: Order) -> None:
+        self.order, self.asked = order, False
+        self._results: dict[int, Any] = {}
+        self._error: BaseException | None = None
+        self._signalled: set[int] = set()
+        self._strangers = multiprocessing.active_children()  # of who calls us from Python
+        self._alone_since = time.monotonic()
+        self._nodes = Nodes() if order.config.nodes > 1 else None
+
+    def results(self) -> dict[int, Any]:
+        """What each process of this machine has returned, by rank; errors as of launch()."""
+        with _environment({OWN_STORE: "1"}), _silent_agent(), self._listening():
+            thread = threading.Thread(target=self._run, name="agent", daemon=True)  # it may wait for other nodes
+            thread.start()
+            while thread.is_alive() and not (self.asked and self._nobody()):
+                thread.join(0.2)
+                if self.asked:
+                    self._pass_on()  # also to those that were being started meanwhile
+        if self.asked and self._error is None and not self._results:
+            raise self._explained(KeyboardInterrupt())
+        if self._error is not None and not verdict_in(self.order.folder):
+            raise self._explained(self._error)
+        return self._results
+
+    def _run(self) -> None:
+        try:
+            self._results = elastic_launch(self._settings(), work)(self.order)
+        except BaseException as error:  # noqa: B036 - the caller's thread raises it
+            self._error = error
+
+    def _settings(self) -> LaunchConfig:
+        config, nodes = self.order.config, self._nodes
+        seconds = join_seconds()
+        return LaunchConfig(
+            min_nodes=config.nodes,
+            max_nodes=config.nodes,
+            nproc_per_node=config.devices or 1,
+            run_id=nodes.join() if nodes else uuid.uuid4().hex,
+            rdzv_backend="c10d",
+            rdzv_endpoint=nodes.endpoint if nodes else "localhost:0",
+            rdzv_configs={
+                "is_host": nodes is None or nodes.is_host,
+                "join_timeout": int(seconds) or 1,
+                "read_timeout": int(seconds) or 1,
+            },
+            local_addr=nodes.own_address() if nodes else "localhost",
+            max_restarts=RESTARTS,
+            logs_specs=DefaultLogsSpecs(log_dir=str(self.order.folder)),
+        )
+
+    @contextlib.contextmanager
+    def _listening(self) -> Iterator[None]:
+        """Pass Ctrl-C and SIGTERM on; only the main thread may."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            self._signalled.clear()  # once more stops at once
+        self.asked = True
+
+    def _pass_on(self) -> None:
+        for pid in {child.pid for child in self._children() if child.pid is not None} - self._signalled:
+            self._signalled.add(pid)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+
+    def _children(self) -> list[BaseProcess]:
+        return [child for child in multiprocessing.active_children() if child not in self._strangers]
+
+    def _nobody(self) -> bool:
+        """Whether there has been no process for a while: the agent waits for other nodes."""
+        if self._children():
+            self._alone_since = time.monotonic()
+        return time.monotonic() - self._alone_since > SECONDS_TO_START
+
+    def _explained(self, error: BaseException) -> BaseException:
+        config = self.order.config
+        go_on = f"go on with: dokhae train --resume {config.out}"
+        if self.asked:
+            return Interrupted(f"stopped; {go_on}")
+        if isinstance(error, RendezvousTimeoutError | RendezvousConnectionError | DistError):
+            joined = self._nodes.joined(config.nodes) if self._nodes else 1
+            return SettingsError(f"{joined} of {config.nodes} nodes have joined within {join_seconds():g} s; start the "
+                                 f"same command on the others, or wait longer with {JOIN}")  # fmt: skip
+        if isinstance(error, ChildFailedError):
+            rank, failure = error.get_first_failure()
+            how = failure.signal_name() if failure.exitcode < 0 else f"exit code {failure.exitcode}"
+            return TrainingError(f"process {rank} of {asked(config)} has failed {RESTARTS + 1} times, the last time "
+                                 f"with {how}; the last checkpoint is kept, {go_on}")  # fmt: skip
+        return error
+
+
+@contextlib.contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _silent_agent() -> Iterator[None]:
+    """Hold back what torch's agent says of processes that end, with a traceback of its own for each."""
+    agents = ("torch.distributed.elastic", "torch.multiprocessing")
+    names = [name for name in logging.root.manager.loggerDict if name.startswith(agents)]
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [each.level for each in loggers]
+    for each in loggers:
+        each.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for each, level in zip(loggers, levels, strict=True):
+            each.setLevel(level)

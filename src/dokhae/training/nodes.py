@@ -1,0 +1,69 @@
+"""Several machines that run the same `dokhae train --nodes N`, and how they find one another."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import uuid
+from datetime import timedelta
+
+from torch.distributed import DistError, Store, TCPStore  # type: ignore[attr-defined]
+
+from dokhae.errors import SettingsError
+from dokhae.training.meeting import join_seconds
+
+VARIABLES = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK")  # as torch names them
+
+
+class Nodes:
+    """Several machines on each of which this command runs; the first one keeps the store by which they find it."""
+
+    def __init__(self) -> None:
+        missing = [name for name in VARIABLES if not os.environ.get(name)]
+        if missing:
+            raise SettingsError(f"nodes above 1 need {', '.join(missing)} in the environment (the first node's address "
+                                "and a free port there, this node's number from 0), or torchrun or srun to start the "
+                                "processes: docs/cluster.md")  # fmt: skip
+        self.host, port, number = (os.environ[name] for name in VARIABLES)
+        if not (port.isdigit() and number.isdigit()):
+            raise SettingsError(f"MASTER_PORT is {port!r} and NODE_RANK {number!r}; they have to be numbers")
+        self.port, self.number = int(port), int(number)
+        self.endpoint = f"{self.host}:{self.port}"
+        self._store: Store | None = None
+
+    @property
+    def is_host(self) -> bool:
+        """Whether this is the first one."""
+        return self.number == 0
+
+    def join(self) -> str:
+        """A name of this training that no other has; waits for the first node."""
+        self._store = TCPStore(
+            self.host,
+            self.port,
+            is_master=self.is_host,
+            wait_for_workers=False,
+            multi_tenant=True,  # torch's agent here keeps its own things in it too
+            timeout=timedelta(seconds=join_seconds()),
+        )
+        self._store.set(f"dokhae/nodes/{self.number}", socket.gethostname())
+        if self.is_host:
+            self._store.set("dokhae/run", uuid.uuid4().hex)
+        return self._store.get("dokhae/run").decode()
+
+    def joined(self, of: int) -> int:
+        """How many there are, as far as this one knows."""
+        with contextlib.suppress(DistError):
+            if self._store is not None:
+                return sum(self._store.check([f"dokhae/nodes/{number}"]) for number in range(of))
+        return 1
+
+    def own_address(self) -> str:
+        """The address by which this machine reaches the first one, and is reached from there."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:  # sends nothing
+            try:
+                probe.connect((self.host, self.port))
+            except OSError as error:
+                raise SettingsError(f"MASTER_ADDR {self.host}: cannot be reached: {error}") from None
+            return str(probe.getsockname()[0])

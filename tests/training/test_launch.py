@@ -1,0 +1,185 @@
+"""`dokhae train --devices 2` by itself: it starts its processes, and starts them again where one of them is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import dokhae
+from dokhae.errors import SettingsError
+from dokhae.training import KeepConfig
+from tiny_models import make_model
+from training.small import FEW, config, equal, weights, write_squad
+from training.world import results, run
+
+SECONDS = 300  # on a busy machine
+SETTINGS = {"batch_size": 2, "learning_rate": 1e-3, "keep": KeepConfig(best_by="loss"), "checkpoint_every": 1}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("launch")
+    make_model("bert", folder / "encoder")
+    write_squad(folder / "few.json", FEW)
+    return folder
+
+
+def command(folder, out, epochs, *more):
+    return [
+        sys.executable, "-m", "dokhae", "train", "--benchmark", "korquad-1.0", "--model", str(folder / "encoder"),
+        "--train", str(folder / "few.json"), "--dev", str(folder / "few.json"), "--out", str(out), "--device", "cpu",
+        "--precision", "fp32", "--batch_size", "2", "--max_length", "64", "--step", "16", "--max_question_length",
+        "24", "--learning_rate", "1e-3", "--keep.best_by", "loss", "--checkpoint_every", "1",
+        "--epochs", str(epochs), "--devices", "2", *more,
+    ]  # fmt: skip
+
+
+class Started:
+    """A command that runs, and what it says."""
+
+    def __init__(self, words, folder):
+        self.said = folder / "said.txt"
+        variables = os.environ | {"OMP_NUM_THREADS": "1", "TRANSFORMERS_VERBOSITY": "error"}
+        with self.said.open("w") as file:
+            self.process = subprocess.Popen(words, env=variables, stdout=file, stderr=file, start_new_session=True)
+
+    def wait_until(self, condition):
+        deadline = time.monotonic() + SECONDS
+        while not condition():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(self.said.read_text())
+            time.sleep(0.02)
+
+    def children(self):
+        """The processes that train."""
+        found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout.split()
+        return [int(pid) for pid in found if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+    def end(self):
+        return self.process.wait(SECONDS), self.said.read_text()
+
+
+def step_of(out):
+    last = out / "checkpoints" / "last.ckpt"
+    return torch.load(last, weights_only=True)["global_step"] if last.exists() else 0
+
+
+def train(rank, changes):
+    torch.set_num_threads(1)
+    return dokhae.train(changes, show=False)
+
+
+@pytest.mark.slow
+def test_a_mistake_in_the_settings_is_one_line_and_not_tried_again(folder, tmp_path):
+    words = command(folder, tmp_path / "run", 1, "--train", str(tmp_path / "nowhere.json"))
+    code, said = Started(words, tmp_path).end()
+    assert (code, said) == (2, f"dokhae: {tmp_path}/nowhere.json: no such file\n")
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_can_be_seen_before_is_said_before_processes_are_started(folder, tmp_path, monkeypatch):
+    changes = config(folder / "encoder", folder / "few.json", tmp_path, devices=2)
+    with pytest.raises(SettingsError, match="only a training of one can be watched"):
+        dokhae.train(changes, show=False, watch=lambda step, scores: None)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    for more, message in (
+        ({"out": tmp_path / "full"}, "full: is not an empty folder; name another --out"),
+        ({"strategy": "fsdp", "out": tmp_path / "run"}, "fsdp divides the weights among GPUs, and the device is cpu"),
+        ({"nodes": 2, "out": tmp_path / "run"}, "nodes above 1 need MASTER_ADDR, MASTER_PORT, NODE_RANK in the env"),
+    ):
+        changes = config(folder / "encoder", folder / "few.json", **{"devices": 2} | more)
+        with pytest.raises(SettingsError, match=message):
+            dokhae.train(changes, show=False)
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    monkeypatch.setenv("NODE_RANK", "0")
+    with pytest.raises(SettingsError, match="nodes above 1 need MASTER_PORT in the environment"):
+        dokhae.train(changes, show=False)
+    monkeypatch.setenv("MASTER_PORT", "http")
+    with pytest.raises(SettingsError, match="MASTER_PORT is 'http' and NODE_RANK '0'; they have to be numbers"):
+        dokhae.train(changes, show=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("who", [0, 1])
+def test_a_process_that_is_killed_is_started_again_from_the_last_checkpoint(who, folder, tmp_path):
+    whole, out = folder / f"whole-{who}", tmp_path / "run"
+    results(run(2, train, config(folder / "encoder", folder / "few.json", whole, epochs=40, **SETTINGS)))
+    started = Started(command(folder, out, 40), tmp_path)
+    started.wait_until(lambda: step_of(out) >= 6)
+    os.kill(started.children()[who], signal.SIGKILL)
+    code, said = started.end()
+    assert code == 0, said
+    assert "Traceback" not in said
+    assert f"{out}: its processes were started again" in said
+    history = json.loads((out / "run.json").read_text())["history"]
+    assert [entry["status"] for entry in history][-1] == "finished" and len(history) == 2
+    assert equal(weights(out), weights(whole))
+    for name in ("predictions.json", "nbest_predictions.json", "scores.json"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+    code, said = Started(command(folder, out, 40), tmp_path).end()
+    assert (code, said.count("\n")) == (2, 1)
+    assert "is not an empty folder; name another --out, or go on with --resume" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_saves_the_last_step_and_resuming_ends_with_the_same_weights(number, folder, tmp_path):
+    whole, out = folder / f"stopped-{number}", tmp_path / "run"
+    results(run(2, train, config(folder / "encoder", folder / "few.json", whole, epochs=100, **SETTINGS)))
+    started = Started(command(folder, out, 100), tmp_path)
+    started.wait_until(lambda: step_of(out) >= 3)
+    if number == signal.SIGINT:  # as a terminal does: to all of them
+        os.killpg(started.process.pid, number)
+    else:
+        os.kill(started.process.pid, number)
+    code, said = started.end()
+    assert code == 130
+    assert "Traceback" not in said
+    assert said.count("stopping: this step is finished and saved first") == 1
+    stopped = re.search(r"dokhae: stopped after step (\d+) of 200; go on with: dokhae train --resume", said)
+    assert int(stopped[1]) == step_of(out) < 200
+    assert json.loads((out / "run.json").read_text())["status"] == "interrupted"
+    assert dokhae.resume(out, show=False) == json.loads((out / "scores.json").read_text())
+    assert equal(weights(out), weights(whole))
+
+
+@pytest.mark.slow
+def test_ctrl_c_before_the_first_step_starts_nothing_again(folder, tmp_path):
+    started = Started(command(folder, tmp_path / "run", 1), tmp_path)
+    started.wait_until(lambda: len(started.children()) == 2)
+    os.killpg(started.process.pid, signal.SIGINT)
+    code, said = started.end()
+    assert code == 130
+    assert said.endswith(f"dokhae: stopped; go on with: dokhae train --resume {tmp_path / 'run'}\n")
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_again_and_again_is_given_up(folder, tmp_path):
+    out = tmp_path / "run"
+    started = Started(command(folder, out, 10_000), tmp_path)
+    for _ in range(4):
+        before = step_of(out)
+        started.wait_until(lambda before=before: step_of(out) > before)
+        os.kill(started.children()[1], signal.SIGKILL)
+    code, said = started.end()
+    assert code == 2
+    assert "dokhae: process 1 of 2 has failed 4 times, the last time with SIGKILL; the last checkpoint is kept" in said
+    assert step_of(out) > 0
+
+
+@pytest.mark.slow
+def test_a_run_of_two_processes_is_reproduced_by_two(folder, tmp_path):
+    out = tmp_path / "run"
+    results(run(2, train, config(folder / "encoder", folder / "few.json", out, epochs=3, **SETTINGS)))
+    assert dokhae.reproduce(out, show=False)["same_weights"]
+    assert dokhae.evaluate_run(out, device="cpu", show=False)["best"]["scores"]

@@ -1,0 +1,428 @@
+"""Two and three processes on one machine: they compute what one computes, fail together and go on together."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import dokhae
+from dokhae import benchmarks
+from dokhae.encoding import PairTokenizer
+from dokhae.errors import DataError, OutOfMemory, SettingsError
+from dokhae.model import inputs, loading
+from dokhae.outputs import write_predictions
+from dokhae.training import KeepConfig, OptimizerConfig, cluster, runs
+from dokhae.training.checkpoints import Checkpoints, Diverged, Interrupted, Pruned
+from dokhae.training.meeting import joined
+from dokhae.training.module import ReaderModule
+from dokhae.training.processes import everywhere
+from dokhae.training.results import Scorer
+from dokhae.training.splits import make_split, read_split
+from dokhae.training.trainers import check_strategy
+from tiny_models import make_model
+from training.small import FEW, config, equal, weights, write_squad
+from training.world import results, run
+
+FILES = ("predictions.json", "nbest_predictions.json", "null_odds.json")
+ROWS = [*FEW[:4], ("What does the ship carry?", "The town has a mill.", None)]  # five: no share of them is even
+SETTINGS = {
+    "benchmark": "squad-2.0", "batch_size": 1, "epochs": 2, "learning_rate": 1e-3, "keep": KeepConfig(best_by="loss"),
+    "max_length": 128,
+}  # fmt: skip
+
+
+def settings(folder, out, processes=1, accumulate=1, **changes):
+    optimizer = OptimizerConfig(accumulate=accumulate, adam_epsilon=1e-4)  # noise / 1e-8 would be a step
+    return config(folder / "encoder", folder / "few.json", out, **SETTINGS | {"optimizer": optimizer} | changes)
+
+
+def train(rank, changes):
+    torch.set_num_threads(1)
+    return dokhae.train(changes, show=False)
+
+
+def resume(rank, out):
+    return dokhae.resume(out, show=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("processes")
+    make_model("bert", folder / "encoder")
+    write_squad(folder / "few.json", ROWS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(folder):
+    """A run of two processes that nobody disturbs."""
+    return whole_of(2, folder)
+
+
+def whole_of(size, folder):
+    out = folder / f"whole-{size}"
+    if not out.exists():
+        results(run(size, train, settings(folder, out)))
+    return out
+
+
+def far(one, other):
+    return max(float((one[name] - other[name]).abs().max()) for name in one)
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_processes_compute_what_one_process_computes_with_as_many_batches_a_step(size, folder):
+    """Dropout and a last turn that is not full included: five batches, of two epochs."""
+    alone, out = folder / f"alone-{size}", whole_of(size, folder)
+    dokhae.train(settings(folder, alone, accumulate=size), show=False)
+    start = loading.load_model(loading.locate(str(folder / "encoder"))).state_dict()
+    assert far(weights(alone), start) > 1e-3
+    assert far(weights(alone), weights(out)) < 1e-6
+    record, before = (json.loads((each / "run.json").read_text()) for each in (out, alone))
+    assert (record["steps"], record["processes"]) == (before["steps"], size)
+    assert record["settings"]["devices"] == size
+
+
+def score(rank, changes, model, out):
+    """Score a model as a training does at its end, in as many processes as there are."""
+    torch.set_num_threads(1)
+    benchmark = benchmarks.find(changes.benchmark)
+    source = loading.locate(str(model))
+    net, fast = loading.load_model(source), loading.load_tokenizer(source)
+    tokenizer = PairTokenizer.of(fast, inputs.input_names(fast, net))
+    examples = read_split(changes.dev, benchmark, None, None)
+    split = make_split("dev", examples, tokenizer, changes.windows, False)
+    with joined(changes, "cpu") as world:
+        scorer = Scorer(changes, benchmark, split, changes.dev, tokenizer.layout, "cpu", world)
+        scored = scorer(net, False)
+        place = out / str(rank) / FILES[0]
+        place.parent.mkdir(parents=True)
+        write_predictions(place, scored.predictions, benchmark.rule.has_null)
+        return scored.scores
+
+
+def contents(folder):
+    return [(folder / name).read_bytes() for name in FILES]
+
+
+def test_predictions_are_the_same_bytes_for_one_two_and_three_processes(folder, whole, tmp_path):
+    """The last training's too: it has scored the model that it saved."""
+    changes = replace(settings(folder, tmp_path / "run"), step=8, max_length=48)  # several windows each
+    found = [results(run(size, score, changes, whole, tmp_path / str(size))) for size in (1, 2, 3)]
+    assert len({json.dumps(each) for scores in found for each in scores}) == 1
+    files = [contents(tmp_path / str(size) / str(rank)) for size in (1, 2, 3) for rank in range(size)]
+    assert all(each == files[0] for each in files)
+    assert all(len(each) > 100 for each in files[0])
+
+    results(run(1, score, settings(folder, tmp_path / "run"), whole, tmp_path / "again"))
+    assert contents(tmp_path / "again" / "0") == contents(whole)
+
+
+def train_until(rank, changes, step, who, what):
+    """Train; one process fails in its way at a step."""
+    step_of = ReaderModule.training_step
+
+    def training_step(module, part, index):
+        if module.global_step == step - 1 and rank == who:
+            what(module)
+        return step_of(module, part, index)
+
+    ReaderModule.training_step = training_step
+    return train(rank, changes)
+
+
+def too_little_memory(module):
+    def no_memory(**_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    module.model.forward = no_memory
+
+
+def no_number(module):
+    loss = module._loss
+    module._loss = lambda *of: loss(*of) * math.nan
+
+
+def stop(module):
+    if not any(isinstance(each, Checkpoints) and each.asked for each in module.trainer.callbacks):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    ("what", "kind", "message"),
+    [
+        (too_little_memory, OutOfMemory, "too little memory on the device .*lower batch_size"),
+        (no_number, Diverged, "the loss is nan at step 5"),
+    ],
+)
+def test_what_stops_one_process_stops_all_and_keeps_the_checkpoint(what, kind, message, folder, tmp_path):
+    out = tmp_path / "run"
+    for ended in run(2, train_until, settings(folder, out), 5, 1, what):
+        with pytest.raises(kind, match=message):
+            raise ended.error
+        assert everywhere(ended.error)
+    assert torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 3  # of the first epoch
+    assert json.loads((out / "run.json").read_text())["status"] == "failed"
+
+
+@pytest.mark.parametrize("step", [2, 3])
+def test_one_process_that_is_asked_to_stop_stops_all_and_the_run_goes_on_as_it_began(step, folder, whole, tmp_path):
+    out = tmp_path / "run"
+    for ended in run(2, train_until, settings(folder, out), step, 1, stop):
+        with pytest.raises(Interrupted, match=f"stopped after step {step} of 6; go on with: dokhae train --resume"):
+            raise ended.error
+    assert json.loads((out / "run.json").read_text())["status"] == "interrupted"
+    for size, words in ((3, "3 processes, but the settings say devices 2 x nodes 1"), (1, "1 processes, but")):
+        for ended in run(size, resume, out):
+            with pytest.raises(SettingsError, match=f"the launcher has started {words}"):
+                raise ended.error
+    reports = results(run(2, resume, out))
+    assert reports[0] == reports[1] == json.loads((out / "scores.json").read_text())
+    assert equal(weights(out), weights(whole))
+    assert contents(out) == contents(whole)
+
+
+def test_a_run_of_one_process_is_not_gone_on_with_by_two(folder, tmp_path):
+    out = tmp_path / "run"
+    dokhae.train(settings(folder, out, epochs=1), show=False)
+    record = json.loads((out / "run.json").read_text())
+    (out / "run.json").write_text(json.dumps(record | {"status": "interrupted"}))
+    for ended in run(2, resume, out):
+        with pytest.raises(SettingsError, match="run: began with 1 process, and these are 2; go on with as many"):
+            raise ended.error
+
+
+def prune(rank, changes):
+    def watch(step, scores):
+        raise Pruned("seen enough")
+
+    torch.set_num_threads(1)
+    return dokhae.train(changes, show=False, watch=watch)
+
+
+def train_without_room(rank, changes):
+    """Train; after the first epoch no checkpoint can be written."""
+    if rank == 0:
+        write, made = Path.write_bytes, []
+
+        def write_bytes(path, content):
+            made.append(path)
+            if len(made) > 2:
+                raise OSError(28, "No space left on device")
+            return write(path, content)
+
+        Path.write_bytes = write_bytes
+    return train(rank, changes)
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "message"),
+    [(prune, Pruned, "seen enough"), (train_without_room, DataError, "No space left .*make room, then go on with")],
+)
+def test_what_only_the_first_process_knows_stops_all(target, kind, message, folder, tmp_path):
+    for ended in run(2, target, settings(folder, tmp_path / "run")):
+        with pytest.raises(kind, match=message):
+            raise ended.error
+    assert (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()
+
+
+def train_otherwise(rank, changes, how, folder):
+    if rank == 1:
+        changes = how(changes, folder)
+    return train(rank, changes)
+
+
+def other_settings(changes, folder):
+    return replace(changes, learning_rate=2e-3)
+
+
+def other_data(changes, folder):
+    return replace(changes, train=write_squad(folder / "other.json", ROWS[:4]))
+
+
+def other_encoder(changes, folder):
+    return replace(changes, model=str(make_model("bert", folder / "other", seed=1)))
+
+
+def other_code(changes, folder):
+    shutil.copytree(Path(dokhae.__file__).parent, folder / "dokhae")
+    with (folder / "dokhae" / "predict.py").open("a") as file:
+        file.write("# mended by hand on one node\n")
+    dokhae.__file__ = str(folder / "dokhae" / "__init__.py")
+    return changes
+
+
+def no_data(changes, folder):
+    return replace(changes, train=folder / "nowhere.json")
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        (other_settings, r"process 1 on .* differs .*: setting learning_rate: 0\.002 there, 0\.001 here; make"),
+        (other_data, "differs from process 0 .*: training file: .* there, .* here"),
+        (other_encoder, "differs from process 0 .*: encoder: "),
+        (other_code, "differs from process 0 .*: code of dokhae: "),
+        (no_data, r"nowhere\.json: no such file"),
+    ],
+)
+def test_processes_that_differ_are_told_before_anything_is_written(how, message, folder, tmp_path):
+    out = tmp_path / "run"
+    for ended in run(2, train_otherwise, settings(folder, out), how, tmp_path):
+        with pytest.raises((SettingsError, DataError), match=message):
+            raise ended.error
+        assert everywhere(ended.error)
+    assert not out.exists()
+
+
+def test_a_process_that_never_joins_is_counted(folder, tmp_path):
+    for missing in ([0], [1]):
+        variables = {"DOKHAE_JOIN_SECONDS": "1"}
+        (ended,) = run(2, train, settings(folder, tmp_path / "run"), missing=missing, variables=variables)
+        with pytest.raises(SettingsError) as failure:
+            raise ended.error
+        words = "cannot reach localhost" if missing == [0] else "1 of 2 processes have joined at localhost"
+        assert words in str(failure.value)
+        assert "is dokhae running on every node" in str(failure.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_time_to_wait_that_is_no_number_is_refused(folder, tmp_path):
+    for ended in run(2, train, settings(folder, tmp_path / "run"), variables={"DOKHAE_JOIN_SECONDS": "soon"}):
+        with pytest.raises(SettingsError, match="DOKHAE_JOIN_SECONDS is 'soon'; it has to be a number of seconds"):
+            raise ended.error
+
+
+def kill(module):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("who", [0, 1])
+def test_a_job_that_is_started_again_goes_on_and_another_is_refused(who, folder, whole, tmp_path):
+    out = tmp_path / "run"
+    ended = run(2, train_until, settings(folder, out), 5, who, kill, job="41")
+    assert ended[who].exit_code == -signal.SIGKILL
+    assert "another process of this training is gone" in str(ended[1 - who].error)
+    assert ended[1 - who].error.exit_code == 1  # not 2: who starts processes may start them again
+    for job, changes in (("42", settings(folder, out)), ("41", settings(folder, out, seed=1))):
+        for each in run(2, train, changes, job=job):
+            with pytest.raises(SettingsError, match="is not an empty folder; name another --out, or go on with"):
+                raise each.error
+    results(run(2, train, settings(folder, out), job="41"))
+    assert equal(weights(out), weights(whole))
+    assert contents(out) == contents(whole)
+    assert [entry["status"] for entry in json.loads((out / "run.json").read_text())["history"]][-1] == "finished"
+    before = (out / "run.json").read_bytes()
+    assert results(run(2, train, settings(folder, out), job="41"))[0] == json.loads((out / "scores.json").read_text())
+    assert (out / "run.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", ["xlnet", "albert"])
+def test_weights_that_the_loss_does_not_reach_hold_nobody_up(kind, tmp_path):
+    """XLNet's mask embedding is one."""
+    write_squad(tmp_path / "few.json", ROWS)
+    make_model(kind, tmp_path / "encoder")
+    results(run(2, train, settings(tmp_path, tmp_path / "run", epochs=1)))
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "finished"
+
+
+def test_frozen_layers_and_early_stopping_in_processes(folder, tmp_path):
+    optimizer = OptimizerConfig(frozen_layers=1)
+    keep = KeepConfig(best_by="em", patience=1)
+    changes = settings(folder, tmp_path / "run", optimizer=optimizer, keep=keep, epochs=9, learning_rate=1e-12)
+    results(run(2, train, changes))
+    start, end = loading.load_model(loading.locate(str(folder / "encoder"))).state_dict(), weights(tmp_path / "run")
+    name = "bert.encoder.layer.0.output.dense.weight"
+    assert torch.equal(start[name], end[name])
+    assert torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 6
+
+
+def test_devices_that_are_not_there():
+    with pytest.raises(SettingsError, match=f"{torch.cuda.device_count() + 1} devices are asked for, and .* has"):
+        cluster.check_devices(torch.cuda.device_count() + 1, "cuda")
+    with pytest.raises(SettingsError, match="mps is one; use --devices 1"):
+        cluster.check_devices(2, "mps")
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "message"),
+    [
+        ("bert", {}, None),
+        ("albert", {}, "AlbertForQuestionAnswering: strategy fsdp divides layer by layer, and its layers share"),
+        ("bert", {"compile": True}, "strategy fsdp does not go with compile"),
+        ("bert", {"optimizer": OptimizerConfig(frozen_layers=1)}, "does not go with optimizer.frozen_layers"),
+    ],
+)
+def test_fsdp_is_refused_where_it_cannot_be(kind, changes, message, tmp_path):
+    model = loading.load_model(loading.locate(str(make_model(kind, tmp_path / "encoder", layers=2))))
+    changed = config(tmp_path, tmp_path, tmp_path, strategy="fsdp", **changes)
+    if message is None:
+        check_strategy(model, changed, "cuda")
+        return
+    with pytest.raises(SettingsError, match=message):
+        check_strategy(model, changed, "cuda")
+
+
+def test_more_processes_than_cores_are_only_slow(caplog):
+    cluster.check_devices(cluster.cores(), "cpu")
+    assert not caplog.text
+    cluster.check_devices(cluster.cores() + 1, "cpu")
+    assert "they will be slower than" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "started", "fits"),
+    [
+        ({}, 8, True), ({"devices": 4, "nodes": 2}, 8, True), ({"nodes": 2}, 8, True),
+        ({"devices": 4}, 8, False), ({"devices": 2, "nodes": 2}, 8, False), ({"nodes": 3}, 8, False),
+    ],
+)  # fmt: skip
+def test_a_launcher_has_to_start_as_many_as_the_settings_say(changes, started, fits, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", str(started))
+    changed = config(tmp_path, tmp_path, tmp_path, **changes)
+    if fits:
+        cluster.check_size(changed, cluster.TorchElasticEnvironment())
+        return
+    with pytest.raises(SettingsError, match="the launcher has started 8 processes, but the settings say"):
+        cluster.check_size(changed, cluster.TorchElasticEnvironment())
+
+
+def test_a_job_has_a_name_that_no_other_job_has(monkeypatch):
+    assert cluster.job() is None
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "17")
+    assert cluster.job() == "torchrun 17"
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")  # torchrun without --rdzv-id
+    assert str(os.getppid()) in cluster.job()
+
+
+def test_slurm_is_asked_for_its_numbers(monkeypatch):
+    for name, value in {
+        "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "1", "SLURM_PROCID": "1", "SLURM_JOB_ID": "77",
+        "SLURM_CLUSTER_NAME": "sejong",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    assert not cluster.first_process()
+    assert cluster.job() == "slurm sejong 77"
+    monkeypatch.delenv("SLURM_NTASKS_PER_NODE")
+    with pytest.raises(SettingsError, match="SLURM: .*--ntasks-per-node=2"):
+        cluster.found()
+    monkeypatch.setenv("SLURM_NTASKS", "1")  # an allocation in which the processes are started by hand
+    assert cluster.found() is None
+
+
+def test_a_restart_is_known_by_job_and_settings(tmp_path):
+    changed = config(tmp_path / "m", tmp_path / "d", tmp_path / "run")
+    assert not runs.begun_by("1", changed)
+    runs.create(changed, "1")
+    assert runs.begun_by("1", changed)
+    assert not runs.begun_by("2", changed)
+    assert not runs.begun_by(None, changed)
+    assert not runs.begun_by("1", replace(changed, seed=7))
