@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dokhae.cli.predict import FEW_KERNELS
 from dokhae.errors import SettingsError
 from dokhae.records import nearest
 from speed import long_windows
@@ -154,9 +155,8 @@ def over_questions(arguments: Arguments) -> list[Row]:
             "questions": questions,
             "data": str(shared_file("squad-1.1/dev.json", arguments.data)),
         }
-        turn = take(
-            Turn("speed.works:memory", given, {"OMP_NUM_THREADS": str(arguments.threads)}), folder=arguments.cache
-        )
+        variables = {"OMP_NUM_THREADS": str(arguments.threads), **FEW_KERNELS}  # as `dokhae predict` sets them
+        turn = take(Turn("speed.works:memory", given, variables), folder=arguments.cache)
         rows.append(
             Row(
                 name=f"prediction of {questions} questions: peak beyond the examples",

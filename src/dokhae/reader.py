@@ -50,7 +50,8 @@ class Reader:
 
         precision: fp32, bf16, fp16 or auto (the fastest of the device); by default the one that the model was scored
         in, or fp32 where the device cannot compute in that. settings: overrides what was saved with the model; a model
-        that dokhae did not train has the defaults, cut to what its positions allow. Raises ModelError where there is no such model, or none with a fast tokenizer.
+        that dokhae did not train has the defaults, cut to what its positions allow. Raises ModelError where there is no
+        such model, or none with a fast tokenizer.
         """
         from dokhae.model import inputs, loading
 

@@ -109,6 +109,39 @@ def test_batches_of_one_give_the_same_answers(dokhae, questions, trained, tmp_pa
     assert files(tmp_path / "1")["p.json"] == files(tmp_path / "32")["p.json"]
 
 
+@pytest.mark.parametrize("devices", [2, pytest.param(3, marks=pytest.mark.slow)])
+def test_processes_that_share_the_questions_write_the_same_bytes(dokhae, write, trained, tmp_path, devices):
+    many = write("many.json", squad_of(45))
+    for count in (1, devices):
+        outcome = dokhae(
+            "predict", many, "--model", trained, "--out", tmp_path / str(count) / "p.json", "--batch_size", 4,
+            "--device", "cpu", "--devices", count,
+        )  # fmt: skip
+        assert outcome.code == 0, outcome.err
+    alone, shared = ({path.name: path.read_bytes() for path in (tmp_path / str(n)).iterdir()} for n in (1, devices))
+    assert alone == shared
+    assert len(json.loads(shared["p.json"])) == 45
+
+
+def squad_of(questions):
+    """As many questions, each of a context of its own length."""
+    paragraphs = [
+        {"context": CONTEXT * (1 + number % 7), "qas": [{"id": f"q{number}", "question": f"{number}?", "answers": []}]}
+        for number in range(questions)
+    ]
+    return {"version": "2.0", "data": [{"title": "t", "paragraphs": paragraphs}]}
+
+
+@pytest.mark.slow
+def test_a_mistake_is_told_once_by_all_processes(refusal, questions, tiny_bert, tmp_path):
+    line = refusal(
+        "predict", questions, "--model", tiny_bert, "--benchmark", "squad-1.1", "--null_threshold", "1",
+        "--out", tmp_path / "new" / "p.json", "--device", "cpu", "--devices", 2,
+    )  # fmt: skip
+    assert line.startswith("squad-1.1 has no unanswerable questions")
+    assert not (tmp_path / "new").exists()
+
+
 def test_cut_questions_are_counted(dokhae, write, tiny_bert, tmp_path):
     content = squad()
     content["data"][0]["paragraphs"][0]["qas"][0]["question"] = "수도는 " * 40

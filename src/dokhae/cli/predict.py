@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import logging
 import math
+import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import Positional
 
 if TYPE_CHECKING:
+    from dokhae.benchmarks import Benchmark
+    from dokhae.predict import World
     from dokhae.settings import NullThreshold
     from dokhae.types import Prediction
 
 log = logging.getLogger("dokhae")
+# torch and oneDNN keep a thousand kernels, one for each size of a batch; memory is not to grow with the questions
+FEW_KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16", "LRU_CACHE_CAPACITY": "16"}
+LAUNCHED = {"TORCHELASTIC_RUN_ID", "SLURM_NTASKS"}  # what the launchers tell their processes
 
 
 def command(args: list[str]) -> Callable[..., Any]:
@@ -32,6 +40,7 @@ def predict(
     batch_size: int = 32,
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
     precision: Literal["auto", "fp32", "bf16", "fp16"] | None = None,
+    devices: int | None = None,
     trust_remote_code: bool = False,
 ) -> None:
     """Answer every question of a data file, with the windows, decoding and threshold that were saved with the model.
@@ -51,38 +60,77 @@ def predict(
         device: where to run
         precision: of the matrix products; auto is the fastest of the device; by default the one that the model was
             scored in
+        devices: processes that share the questions, one a device; as many as torchrun or SLURM has started, else 1
         trust_remote_code: run Python code that comes with the model
     """
-    from dokhae import benchmarks
     from dokhae.errors import SettingsError
-    from dokhae.files import refuse_folder, sha256
-    from dokhae.outputs import beside, write_predictions
-    from dokhae.progress import track
-    from dokhae.reader import Reader
-    from dokhae.settings import NullThreshold
+    from dokhae.files import refuse_folder
+    from dokhae.outputs import beside
+    from dokhae.predict import ALONE
 
+    for name, value in FEW_KERNELS.items():  # read when torch is imported
+        os.environ.setdefault(name, value)
     if batch_size < 1:
         raise SettingsError(f"batch_size is {batch_size}; at least 1 is needed")
     refuse_folder(out)  # now, not when all is computed
     if data.resolve() in (path.resolve() for path in (out, *beside(out))):
         raise SettingsError(f"{out}: writing there would replace the data file {data}; name another --out")
-    reader = Reader.load(model, device, precision, trust_remote_code=trust_remote_code)
-    name = benchmark or reader.settings.benchmark
+    asked = Questions(
+        data, model, out, benchmark, null_threshold, batch_size, device, precision, devices, trust_remote_code
+    )
+    if devices is None and not os.environ.keys() & LAUNCHED:
+        answer(asked, ALONE)
+        return
+    from dokhae.training.cluster import needed
+    from dokhae.training.launch import launch
+
+    if needed(asked):
+        launch(asked, partial(answer_together, asked), "start it again")
+    else:
+        answer_together(asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What `dokhae predict` was given."""
+
+    data: Path
+    model: str
+    out: Path
+    benchmark: str | None
+    null_threshold: float | str | None
+    batch_size: int
+    device: str
+    precision: str | None
+    devices: int | None
+    trust_remote_code: bool
+    nodes: int = 1  # several are torchrun's or SLURM's to start
+
+
+def answer_together(asked: Questions) -> None:
+    """One of the processes that a launcher has started."""
+    from dokhae.model.devices import choose_device
+    from dokhae.training.meeting import joined
+
+    with joined(asked, choose_device(asked.device)) as processes:
+        answer(asked, processes)
+
+
+def answer(asked: Questions, world: World) -> None:
+    """Answer the questions together with the other processes of a world; the first one writes."""
+    from dokhae import benchmarks
+    from dokhae.outputs import write_predictions
+    from dokhae.progress import track
+    from dokhae.reader import Reader
+
+    reader = Reader.load(asked.model, asked.device, asked.precision, trust_remote_code=asked.trust_remote_code)
+    name = asked.benchmark or reader.settings.benchmark
     if name is None:
         log.warning("%s: does not say for which benchmark it was trained, so every question gets an answer; "
-                    "--benchmark squad-2.0 lets it say that there is none", model)  # fmt: skip
+                    "--benchmark squad-2.0 lets it say that there is none", asked.model)  # fmt: skip
     row = benchmarks.find(name or "squad-1.1")
-    examples = row.read(data, False)
-    threshold = reader.settings.null_threshold
-    if row.rule.has_null:
-        threshold = chosen_threshold(threshold or NullThreshold(), null_threshold)
-        log.info(threshold.described(sha256(data)))
-    elif null_threshold is not None:
-        raise SettingsError(f"{row.name} has no unanswerable questions, so --null_threshold means nothing there; "
-                            "give --benchmark squad-2.0")  # fmt: skip
-    else:
-        threshold = None
-    reader = reader.with_null_threshold(threshold)
+    examples = row.read(asked.data, False)
+    reader = reader.with_null_threshold(usable_threshold(reader.settings.null_threshold, asked, row))
     without = 0
 
     def counted(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
@@ -91,15 +139,34 @@ def predict(
             without += not prediction.n_best
             yield prediction
 
-    with track("predict", len(examples), unit=" questions") as update:
-        predictions = reader.predict_each(examples, batch_size, update)
-        written = write_predictions(out, counted(predictions), row.rule.has_null)
+    with track("predict", len(examples), world.rank == 0, " questions") as update:
+        predictions = counted(reader.predict_each(examples, asked.batch_size, update, world))
+        if world.rank > 0:
+            deque(predictions, maxlen=0)
+            return
+        written = write_predictions(asked.out, predictions, row.rule.has_null)
     if without:
         log.warning(
             "%d of %d questions have no legal span in any window; their answer is empty", without, len(examples)
         )
-    log.info("wrote %s\nscore: dokhae evaluate %s %s --benchmark %s", ", ".join(map(str, written)), data, out,
-             name or "BENCHMARK")  # fmt: skip
+    log.info("wrote %s\nscore: dokhae evaluate %s %s --benchmark %s", ", ".join(map(str, written)), asked.data,
+             asked.out, name or "BENCHMARK")  # fmt: skip
+
+
+def usable_threshold(saved: NullThreshold | None, asked: Questions, row: Benchmark) -> NullThreshold | None:
+    """The null threshold for a benchmark; None where every question has an answer."""
+    from dokhae.errors import SettingsError
+    from dokhae.files import sha256
+    from dokhae.settings import NullThreshold
+
+    if row.rule.has_null:
+        threshold = chosen_threshold(saved or NullThreshold(), asked.null_threshold)
+        log.info(threshold.described(sha256(asked.data)))
+        return threshold
+    if asked.null_threshold is not None:
+        raise SettingsError(f"{row.name} has no unanswerable questions, so --null_threshold means nothing there; "
+                            "give --benchmark squad-2.0")  # fmt: skip
+    return None
 
 
 def chosen_threshold(saved: NullThreshold, asked: float | str | None) -> NullThreshold:

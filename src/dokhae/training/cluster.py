@@ -6,13 +6,13 @@ import logging
 import os
 import socket
 import warnings
+from typing import Protocol
 
 import torch
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
 from dokhae.errors import SettingsError
-from dokhae.training.config import TrainConfig
 
 log = logging.getLogger("dokhae")
 Environment = TorchElasticEnvironment | SLURMEnvironment
@@ -39,17 +39,33 @@ def first_process() -> bool:
     return environment is None or environment.global_rank() == 0
 
 
-def asked(config: TrainConfig) -> int:
-    """Processes that a training wants; those of its launcher are more where `devices` is left open."""
+class Asked(Protocol):
+    """Settings of something that several processes may do."""
+
+    @property
+    def device(self) -> str:
+        """What each of them works on."""
+
+    @property
+    def devices(self) -> int | None:
+        """Processes on each machine; None: as many as the launcher has started."""
+
+    @property
+    def nodes(self) -> int:
+        """Machines."""
+
+
+def asked(config: Asked) -> int:
+    """Processes that are wanted; those of its launcher are more where `devices` is left open."""
     return (config.devices or 1) * config.nodes
 
 
-def needed(config: TrainConfig) -> bool:
+def needed(config: Asked) -> bool:
     """Whether processes have to be started here."""
     return asked(config) > 1 and found() is None
 
 
-def check_size(config: TrainConfig, environment: Environment) -> None:
+def check_size(config: Asked, environment: Environment) -> None:
     """SettingsError where the launcher has started another number of processes than the settings ask for."""
     started = environment.world_size()
     is_open = config.devices is None and config.nodes == 1

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ from dokhae.errors import SettingsError
 from dokhae.files import clear_left_over, make_folder, read_json
 from dokhae.model import loading
 from dokhae.model.devices import choose_device
+from dokhae.model.packing import is_packed
 from dokhae.model.span import explained_memory
 from dokhae.training import cluster, results, runs
 from dokhae.training.agreement import check_code, check_content
 from dokhae.training.checkpoints import LAST, Checkpoints
 from dokhae.training.config import TrainConfig, Watch
 from dokhae.training.data import ReaderData
-from dokhae.training.folder import alone_in, explained_disk
+from dokhae.training.folder import alone_in, explained_disk, refuse_taken
 from dokhae.training.identity import Identity, check_same
 from dokhae.training.isolation import isolated
 from dokhae.training.meeting import explained_loss, joined
@@ -52,9 +54,14 @@ def fit(
         if watch is not None:
             raise SettingsError(f"{cluster.asked(config)} processes are asked for, but only a training of one can be "
                                 "watched; leave out devices and nodes (a sweep: start it several times)")  # fmt: skip
-        return launch(config, show, resumed, before)
+        cluster.check_place(config.strategy, choose_device(config.device))
+        if not resumed and config.nodes == 1:  # of several, another one may have begun
+            refuse_taken(config.out)
+        task = partial(fit, config, show, None, resumed, before)
+        return dict(launch(config, task, go_on(config)))
     device = choose_device(config.device)
-    with isolated(), explained_disk(config.out), joined(config, device) as processes, contextlib.ExitStack() as held:
+    meeting = joined(config, device, go_on(config))
+    with isolated(), explained_disk(config.out), meeting as processes, contextlib.ExitStack() as held:
         with processes.together():
             config = settled(config, device, processes)
             if processes.first:
@@ -64,6 +71,11 @@ def fit(
         if start.is_finished:
             return dict(processes.broadcast(_report(config.out) if processes.first else {}))
         return _fit(config, device, show and processes.first, watch, start, processes)
+
+
+def go_on(config: TrainConfig) -> str:
+    """What to do after a training was stopped."""
+    return f"go on with: dokhae train --resume {config.out}"
 
 
 def _fit(
@@ -83,6 +95,9 @@ def _fit(
     if config.batch_tokens is not None:
         log.info("batches of up to %d tokens: %.1f windows on average", config.batch_tokens, batches.mean_windows)
     log.info("training: %d steps on %s in %s%s", steps, device, config.precision, processes.in_words())
+    if not is_packed(loaded.model):
+        log.info("training: in batches of similar length, padded: %s cannot take windows end to end",
+                 type(loaded.model).__name__)  # fmt: skip
     module = ReaderModule(loaded.model.train(), data, loaded.benchmark, config, steps)
     if processes.size > 1:  # DDP has to know before it takes the model
         freeze(loaded.model, config)
@@ -91,7 +106,7 @@ def _fit(
     with contextlib.ExitStack() as record, explained_memory():
         if processes.first:
             record.enter_context(runs.recorded(config, loaded.identity, device, steps, processes.hosts))
-        record.enter_context(explained_loss(config.out))  # the record has to know it from a failure
+        record.enter_context(explained_loss(go_on(config)))  # the record has to know it from a failure
         _train(module, data, checkpoints, device, show)
         if config.strategy == "fsdp":  # whose parts of the weights are of no use to others
             module.model = loading.load_model(loading.locate(config.model), config.trust_remote_code)

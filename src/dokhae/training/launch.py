@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
@@ -28,10 +28,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from dokhae.errors import SettingsError, TrainingError
 from dokhae.model.devices import choose_device
 from dokhae.training.checkpoints import Interrupted
-from dokhae.training.cluster import asked, check_devices, check_place
-from dokhae.training.config import TrainConfig
-from dokhae.training.folder import refuse_taken
-from dokhae.training.identity import Identity
+from dokhae.training.cluster import Asked, asked, check_devices
 from dokhae.training.meeting import JOIN, join_seconds
 from dokhae.training.nodes import Nodes
 from dokhae.training.processes import Failure
@@ -43,26 +40,24 @@ OWN_STORE = "TORCH_DISABLE_SHARE_RDZV_TCP_STORE"
 SECONDS_TO_START = 5  # the agent, new processes
 
 
-def launch(config: TrainConfig, show: bool, resumed: bool, before: Identity | None) -> dict[str, Any]:
-    """What fit() returns, from as many processes as the config asks for.
+def launch(config: Asked, task: Callable[[], Any], go_on: str) -> Any:  # noqa: ANN401 - whatever the task returns
+    """What a task returns, from as many processes as the config asks for.
+
+    task: a function of a module, or a partial of one: it is pickled. go_on: what to do after it was stopped.
 
     Raises their DokhaeError, which is not tried again; TrainingError where they are killed again and again; Interrupted
     after Ctrl-C, when the last step is saved; SettingsError where devices or nodes are missing.
     """
-    device = choose_device(config.device)
-    check_devices(config.devices or 1, device)
-    check_place(config.strategy, device)
-    if not resumed and config.nodes == 1:  # of several, another one may have begun
-        refuse_taken(config.out)
+    check_devices(config.devices or 1, choose_device(config.device))
     messages = logging.getLogger("dokhae")
     level = messages.level if messages.handlers else None
     with tempfile.TemporaryDirectory(prefix="dokhae-") as name:
-        order = Order(config, show, resumed, before, Path(name), level)
+        order = Order(config, task, go_on, Path(name), level)
         results = Launched(order).results()
         result = verdict_in(order.folder) or results[min(results)]
     if isinstance(result, Failure):
         raise result.error()
-    return dict(result)
+    return result
 
 
 class Launched:
@@ -152,8 +147,7 @@ class Launched:
         return time.monotonic() - self._alone_since > SECONDS_TO_START
 
     def _explained(self, error: BaseException) -> BaseException:
-        config = self.order.config
-        go_on = f"go on with: dokhae train --resume {config.out}"
+        config, go_on = self.order.config, self.order.go_on
         if self.asked:
             return Interrupted(f"stopped; {go_on}")
         if isinstance(error, RendezvousTimeoutError | RendezvousConnectionError | DistError):
@@ -164,7 +158,7 @@ class Launched:
             rank, failure = error.get_first_failure()
             how = failure.signal_name() if failure.exitcode < 0 else f"exit code {failure.exitcode}"
             return TrainingError(f"process {rank} of {asked(config)} has failed {RESTARTS + 1} times, the last time "
-                                 f"with {how}; the last checkpoint is kept, {go_on}")  # fmt: skip
+                                 f"with {how}; {go_on}")  # fmt: skip
         return error
 
 

@@ -12,7 +12,6 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,8 +19,7 @@ import torch.distributed as dist
 from torch.distributed import DistError, PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
 
 from dokhae.errors import SettingsError, TrainingError
-from dokhae.training.cluster import Environment, check_devices, check_size, cores, found
-from dokhae.training.config import TrainConfig
+from dokhae.training.cluster import Asked, Environment, check_devices, check_size, cores, found
 from dokhae.training.processes import Processes
 
 log = logging.getLogger("dokhae")
@@ -50,11 +48,11 @@ def join_seconds() -> float:
 
 
 @contextlib.contextmanager
-def joined(config: TrainConfig, device: str) -> Iterator[Processes]:
+def joined(config: Asked, device: str, go_on: str = "start it again") -> Iterator[Processes]:
     """The processes that the launcher has started, once all are there; for a process of its own, that one.
 
     torch's default group is theirs in the block, so Lightning makes none. Raises SettingsError where they are not as
-    many as the settings or the machine allow, or do not come; LostProcess where one is gone later.
+    many as the settings or the machine allow, or do not come; LostProcess, which ends with `go_on`, where one is gone.
     """
     environment = found()
     if environment is None:
@@ -67,20 +65,19 @@ def joined(config: TrainConfig, device: str) -> Iterator[Processes]:
     with _group(environment, device) as processes, _sharing_cores(processes, device), _speaking(processes):
         with processes.together():
             check_devices(processes.local_size, device)
-        with explained_loss(config.out):
+        with explained_loss(go_on):
             yield processes
 
 
 @contextlib.contextmanager
-def explained_loss(run: Path) -> Iterator[None]:
+def explained_loss(go_on: str) -> Iterator[None]:
     """LostProcess where the connection to another process has ended."""
     try:
         yield
     except RuntimeError as error:
         if not isinstance(error, DistError) and "gloo" not in str(error):
             raise
-        raise LostProcess("another process of this training is gone, and so is the connection to it; go on with: "
-                          f"dokhae train --resume {run}") from None  # fmt: skip
+        raise LostProcess(f"another process is gone, and so is the connection to it; {go_on}") from None
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import pickle
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,7 @@ from typing import Any
 from dokhae.errors import DokhaeError
 from dokhae.files import atomic_path
 from dokhae.training.checkpoints import Interrupted
-from dokhae.training.config import TrainConfig
-from dokhae.training.fit import fit
-from dokhae.training.identity import Identity
+from dokhae.training.cluster import Asked
 from dokhae.training.meeting import LostProcess
 from dokhae.training.processes import Failure, everywhere
 
@@ -27,16 +26,15 @@ VERDICT = "verdict"  # the file with an error that only one process knows
 class Order:
     """What each process is to do."""
 
-    config: TrainConfig
-    show: bool
-    resumed: bool
-    before: Identity | None
+    config: Asked
+    task: Callable[[], Any]  # what each of the processes does
+    go_on: str  # what to do when it was stopped
     folder: Path  # for the processes of this machine to leave word in
     level: int | None  # of the messages on stderr; None: only warnings, as Python does by itself
 
 
-def work(order: Order) -> dict[str, Any] | Failure | None:
-    """One of the processes: what fit() returns, or the error that all of them have.
+def work(order: Order) -> Any:  # noqa: ANN401 - what the task returns, a Failure, None after another's word
+    """One of the processes: what its task returns, or the error that all of them have.
 
     An error that only this one has ends the process, and with it the others; it leaves word why.
     """
@@ -46,7 +44,7 @@ def work(order: Order) -> dict[str, Any] | Failure | None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     _speak_as(order.level)
     try:
-        return fit(order.config, order.show, resumed=order.resumed, before=order.before)
+        return order.task()
     except LostProcess as error:
         sys.exit(error.exit_code)
     except DokhaeError as error:
@@ -55,7 +53,7 @@ def work(order: Order) -> dict[str, Any] | Failure | None:
         _leave_word(order.folder, error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        _leave_word(order.folder, Interrupted(f"stopped; go on with: dokhae train --resume {order.config.out}"))
+        _leave_word(order.folder, Interrupted(f"stopped; {order.go_on}"))
         sys.exit(Interrupted.exit_code)
     except Exception:
         traceback.print_exc()  # the agent would only keep it in a file
