@@ -213,36 +213,43 @@ class _DroppingAttention(torch.autograd.Function):
     ) -> Tensor:
         """query, key, value: (token, head, size) -> the same."""
         out = torch.empty_like(value, memory_format=torch.contiguous_format)
-        seeds, kept = [], []
-        for piece in _pieces(seams, query.shape[1]):
+        pieces = list(_pieces(seams, query.shape[1]))
+        seeds, kept = [draw_seed() for piece in pieces if piece.is_long], []
+        drawn, again = _short_factors(pieces, dropout, query.dtype), iter(seeds)
+        for piece in pieces:
             q, k, v, o = (piece.of(one) for one in (query, key, value, out))
             shares = _shares(q, k, local_mask(piece.length, reach, query.device), scale)
-            seeds.append(draw_seed())
-            factors = dropout_factors(shares.shape, dropout, shares.dtype, seeds[-1])
-            o.copy_(torch.matmul(shares * factors, v))
-            kept += [] if piece.is_long else [shares, factors]
-        ctx.save_for_backward(query, key, value, *kept)
-        ctx.settings, ctx.seeds = (seams, dropout, scale, reach), seeds
+            if piece.is_long:
+                dropped = shares * dropout_factors(shares.shape, dropout, shares.dtype, next(again))
+            else:
+                dropped = shares * next(drawn).view(shares.shape)
+                kept += [shares, dropped]
+            o.copy_(torch.matmul(dropped, v))
+        ctx.save_for_backward(query, key, value, out, *kept)
+        ctx.settings, ctx.pieces, ctx.seeds = (dropout, scale, reach), pieces, seeds
         return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        query, key, value, *tensors = ctx.saved_tensors
-        seams, dropout, scale, reach = ctx.settings
+        """With O = (S * F) V of shares S and factors F: the scores have S * (F * dO V^T - rows' sums of dO * O)."""
+        query, key, value, out, *tensors = ctx.saved_tensors
+        dropout, scale, reach = ctx.settings
         made = [torch.empty(one.shape, dtype=one.dtype) for one in (query, key, value)]
-        kept = iter(tensors)
-        for piece, seed in zip(_pieces(seams, query.shape[1]), ctx.seeds, strict=True):
-            q, k, v, g, dq, dk, dv = (piece.of(one) for one in (query, key, value, gradients[0], *made))
+        sums = (gradients[0] * out).sum(-1, keepdim=True)
+        kept, again = iter(tensors), iter(ctx.seeds)
+        for piece in ctx.pieces:
+            q, k, v, g, total, dq, dk, dv = (piece.of(one) for one in (query, key, value, gradients[0], sums, *made))
             if piece.is_long:
                 shares = _shares(q, k, local_mask(piece.length, reach, query.device), scale)
-                factors = dropout_factors(shares.shape, dropout, shares.dtype, seed)
+                dropped = shares * dropout_factors(shares.shape, dropout, shares.dtype, next(again))
             else:
-                shares, factors = next(kept), next(kept)
-            dv.copy_(torch.matmul((shares * factors).transpose(-1, -2), g))
-            change = torch.matmul(g, v.transpose(-1, -2)).mul_(factors)
-            change = torch._softmax_backward_data(change, shares, -1, shares.dtype).mul_(scale)
+                shares, dropped = next(kept), next(kept)
+            dv.copy_(torch.matmul(dropped.transpose(-1, -2), g))
+            change = torch.matmul(g, v.transpose(-1, -2)).mul_(dropped).addcmul_(shares, total, value=-1)
             dq.copy_(torch.matmul(change, k))
             dk.copy_(torch.matmul(change.transpose(-1, -2), q))
+        made[0].mul_(scale)
+        made[1].mul_(scale)
         return *made, None, None, None, None
 
 
@@ -264,12 +271,19 @@ class _Piece(NamedTuple):
         return _by_window(tensor[self.rows, self.heads], self.windows)
 
 
+def _short_factors(pieces: list[_Piece], dropout: float, dtype: torch.dtype) -> Iterator[Tensor]:
+    """Of each piece that is not long, flat. All at once: small operations mostly wait for torch's threads to wake."""
+    short = [piece for piece in pieces if not piece.is_long]
+    sizes = [piece.windows * (piece.heads.stop - piece.heads.start) * piece.length**2 for piece in short]
+    return iter(torch.split(dropout_factors((sum(sizes),), dropout, dtype, draw_seed()), sizes))
+
+
 def _pieces(seams: Seams, heads: int) -> Iterator[_Piece]:
     """All heads of a group of equal windows; where they are long, each head of each window by itself."""
     first = 0
     for count, length in groups(seams):
         if length <= LONG:
-            yield _Piece(slice(first, first + count * length), slice(heads), count, length)
+            yield _Piece(slice(first, first + count * length), slice(0, heads), count, length)
         else:
             for start in range(first, first + count * length, length):
                 for head in range(heads):
