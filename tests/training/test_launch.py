@@ -173,7 +173,7 @@ def test_a_process_that_is_killed_again_and_again_is_given_up(folder, tmp_path):
         os.kill(started.children()[1], signal.SIGKILL)
     code, said = started.end()
     assert code == 2
-    assert "dokhae: process 1 of 2 has failed 4 times, the last time with SIGKILL; the last checkpoint is kept" in said
+    assert "dokhae: process 1 of 2 has failed 4 times, the last time with SIGKILL; go on with: dokhae train" in said
     assert step_of(out) > 0
 
 
