@@ -177,13 +177,27 @@ def test_windows_do_not_depend_on_the_rest_of_the_batch():
 lengths = st.lists(st.integers(1, 400), min_size=0, max_size=300).map(lambda values: np.array(values, dtype=np.int64))
 
 
-@given(lengths=lengths, batch_size=st.integers(1, 9), seed=st.integers(0, 99), epoch=st.integers(0, 9))
-def test_buckets_hold_every_window_once_and_are_the_same_again(lengths, batch_size, seed, epoch):
-    batches = bucket_by_length(lengths, batch_size, seed, epoch)
+@given(
+    lengths=lengths,
+    batch_size=st.integers(1, 9),
+    seed=st.integers(0, 99),
+    epoch=st.integers(0, 9),
+    together=st.integers(1, 12),
+)
+def test_buckets_hold_every_window_once_and_are_the_same_again(lengths, batch_size, seed, epoch, together):
+    batches = bucket_by_length(lengths, batch_size, seed, epoch, together)
     assert sorted(window for batch in batches for window in batch.tolist()) == list(range(len(lengths)))
     assert all(1 <= len(batch) <= batch_size for batch in batches)
-    again = bucket_by_length(lengths, batch_size, seed, epoch)
+    again = bucket_by_length(lengths, batch_size, seed, epoch, together)
     assert [batch.tolist() for batch in batches] == [batch.tolist() for batch in again]
+    assert len(batches) == -(-len(lengths) // batch_size)  # as many as without, so as many steps
+    if together > 1:  # a step that has fewer comes last, or the steps after it would be others' halves
+        whole = len(lengths) // (batch_size * together) * together
+        assert all(len(batch) == batch_size for batch in batches[:whole])
+    for first in range(0, len(batches), together):
+        step = batches[first : first + together]
+        assert max(map(len, step)) - min(map(len, step)) <= 1
+        assert all(lengths[batch].tolist() == sorted(lengths[batch]) for batch in step)
 
 
 def test_buckets_change_with_epoch_and_seed_and_their_members_are_of_similar_length():
@@ -195,6 +209,16 @@ def test_buckets_change_with_epoch_and_seed_and_their_members_are_of_similar_len
     spread = np.mean([np.ptp(lengths[batch]) for batch in bucket_by_length(lengths, 8, 0, 0)])
     shuffled = np.mean([np.ptp(lengths[first : first + 8]) for first in range(0, 1000, 8)])
     assert spread < shuffled / 10
+
+
+@pytest.mark.parametrize("together", [2, 3, 8])
+def test_the_batches_of_a_step_are_equally_long(together):
+    """Two processes that waited for one another had 0.68 of twice the speed, while steps were dealt as shuffled."""
+    lengths = np.random.default_rng(0).integers(40, 384, size=4000)
+    tokens = [int(lengths[batch].sum()) for batch in bucket_by_length(lengths, 16, 0, 0, together)]
+    steps = [tokens[first : first + together] for first in range(0, 4000 // 16 // together * together, together)]
+    assert max(max(step) / min(step) for step in steps) < 1.1
+    assert np.ptp([sum(step) for step in steps]) > 2000 * together  # while the steps are as different as ever
 
 
 @given(lengths=lengths, budget=st.integers(1, 600), seed=st.integers(0, 99), epoch=st.integers(0, 9))

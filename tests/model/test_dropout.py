@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from dokhae.model.dropout import Dropout, dropout_factors, replace_dropout
+from dokhae.model.dropout import LEVELS, Dropout, drop, dropout_factors, replace_dropout
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
@@ -17,6 +20,24 @@ def test_elements_are_dropped_at_the_rate_and_the_others_scaled(p, dtype):
     assert set(factors.unique().tolist()) <= {0.0, torch.tensor(1 / (1 - p), dtype=dtype).item()}
     share = (factors == 0).double().mean().item()
     assert share == pytest.approx(p, abs=5 * (p * (1 - p) / 1_001_000) ** 0.5 + 2**-17)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.25, 0.49, 0.6, 0.9, 0.99, 1 / LEVELS, 0.0])
+def test_of_all_random_numbers_the_share_that_is_dropped_is_the_rate(p, monkeypatch):
+    every = np.arange(LEVELS, dtype=np.uint16).view(np.uint64)
+    monkeypatch.setattr(np.random, "SFC64", lambda seed: SimpleNamespace(random_raw=lambda count: every[:count].copy()))
+    for dtype in (torch.float32, torch.bfloat16, torch.float64):
+        kept = drop(torch.ones(LEVELS, dtype=dtype), p, seed=0)
+        assert int((kept == 0).sum()) == round(p * LEVELS) and int((kept == 1).sum()) == LEVELS - round(p * LEVELS)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_values_are_dropped_and_otherwise_as_they_were(dtype):
+    values = torch.randn(40, 50).to(dtype)
+    before, kept = values.clone(), drop(values, 0.3, seed=5)
+    assert torch.equal(values, before) and kept.dtype == dtype
+    assert torch.equal(kept == 0, drop(torch.ones(40, 50), 0.3, seed=5) == 0)
+    assert torch.equal(kept[kept != 0], values[kept != 0])
 
 
 def test_neighbours_are_independent():

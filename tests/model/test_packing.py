@@ -10,9 +10,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dokhae.model import packing
+from dokhae.model import attention, packing
+from dokhae.model.attention import PACKED
 from dokhae.model.loading import load_model, locate
-from dokhae.model.packing import PACKED, Seams, attend, is_packed, pack
+from dokhae.model.packing import is_packed, pack
 from dokhae.model.span import TorchScore, span_logits, span_loss
 from rows import LENGTHS, NOT, YES, inputs, windows
 from tiny_models import make_model
@@ -87,7 +88,7 @@ def test_asking_draws_nothing_and_leaves_the_mode(fresh):
 
 def test_local_attention_without_its_mask_would_be_noticed(fresh, monkeypatch):
     model = plain(fresh("modernbert"))
-    monkeypatch.setattr(packing, "local_mask", lambda *_: None)
+    monkeypatch.setattr(attention, "local_mask", lambda *_: None)
     assert not pack(model)
 
 
@@ -106,34 +107,6 @@ def test_a_packed_model_still_takes_padded_rows(fresh):
 def test_saved_models_do_not_know_of_it(fresh, tmp_path):
     fresh("bert").save_pretrained(tmp_path / "saved")
     assert PACKED not in (tmp_path / "saved" / "config.json").read_text(encoding="utf-8")
-
-
-def heads(tokens, seed, dtype=torch.float64):
-    return torch.randn(1, 2, tokens, 4, generator=torch.Generator().manual_seed(seed), dtype=dtype).requires_grad_()
-
-
-@pytest.mark.parametrize("long", [packing.LONG, 5, 3])  # pieces that are worked out twice: none, one, two of four
-@pytest.mark.parametrize("reach", [None, 3])
-def test_gradients_of_attention_with_dropout_are_those_of_its_definition(reach, long, monkeypatch):
-    monkeypatch.setattr(packing, "LONG", long)
-    seams = Seams.of([5, 5, 1, 7], "cpu")
-
-    def attended(query, key, value):
-        torch.manual_seed(1)
-        return attend(None, query, key, value, None, dropout=0.3, sliding_window=reach, seams=seams)[0]
-
-    assert torch.autograd.gradcheck(attended, (heads(18, 0), heads(18, 1), heads(18, 2)))
-
-
-def test_attention_with_dropout_is_right_on_average():
-    seams = Seams.of([6, 6, 9], "cpu")
-    with torch.no_grad():
-        query, key, value = heads(21, 0), heads(21, 1), heads(21, 2)
-        exact = attend(None, query, key, value, None, seams=seams)[0]
-        torch.manual_seed(0)
-        drawn = [attend(None, query, key, value, None, dropout=0.1, seams=seams)[0] for _ in range(3000)]
-    torch.testing.assert_close(torch.stack(drawn).mean(0), exact, atol=0.03, rtol=0)
-    assert not torch.equal(drawn[0], drawn[1])
 
 
 @given(st.integers(1, 20_000))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dokhae.model.packing import Seams, attend
+from dokhae.model.attention import Seams, attend
 
 pytestmark = pytest.mark.gpu
 LENGTHS = [40, 40, 1, 200, 7]

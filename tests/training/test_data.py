@@ -10,7 +10,7 @@ import numpy as np
 
 import dokhae
 from dokhae.files import read_json
-from dokhae.training.data import TrainingBatches
+from dokhae.training.data import Batching, TrainingBatches
 from tiny_models import make_model
 from training.small import FEW, config, write_squad
 
@@ -32,7 +32,7 @@ def taken(batches):
 
 
 def test_an_epoch_holds_every_window_once_in_an_order_of_its_own():
-    batches = TrainingBatches(LENGTHS, 8, seed=1)
+    batches = TrainingBatches(LENGTHS, Batching(8, seed=1))
     first, second = taken(batches), taken(batches)
     assert len(first) == len(batches) == 7
     assert sorted(sum(first, [])) == sorted(sum(second, [])) == list(range(50))
@@ -40,39 +40,50 @@ def test_an_epoch_holds_every_window_once_in_an_order_of_its_own():
 
 
 def test_a_loader_that_stopped_goes_on_with_the_next_batch():
-    whole = TrainingBatches(LENGTHS, 8, seed=1)
+    whole = TrainingBatches(LENGTHS, Batching(8, seed=1))
     expected = taken(whole) + taken(whole)
 
-    stopped = TrainingBatches(LENGTHS, 8, seed=1)
+    stopped = TrainingBatches(LENGTHS, Batching(8, seed=1))
     seen = []
     for batch in stopped:
         seen.append(batch.windows.tolist())
         if len(seen) == 3:
             break
-    resumed = TrainingBatches(LENGTHS, 8, seed=1)
+    resumed = TrainingBatches(LENGTHS, Batching(8, seed=1))
     resumed.load_state_dict(stopped.state_dict())
     assert seen + taken(resumed) + taken(resumed) == expected
 
 
 def test_a_loader_that_ended_an_epoch_goes_on_with_the_next():
-    whole = TrainingBatches(LENGTHS, 8, seed=1)
+    whole = TrainingBatches(LENGTHS, Batching(8, seed=1))
     taken(whole)
-    resumed = TrainingBatches(LENGTHS, 8, seed=1)
+    resumed = TrainingBatches(LENGTHS, Batching(8, seed=1))
     resumed.load_state_dict(whole.state_dict())
     assert taken(resumed) == taken(whole)
 
 
+def test_processes_take_in_turn_what_one_takes_that_accumulates_as_many_batches():
+    one = taken(TrainingBatches(LENGTHS, Batching(4, seed=1, accumulate=6)))
+    for size, accumulate in ((2, 3), (3, 2), (6, 1)):
+        worlds = [
+            TrainingBatches(LENGTHS, Batching(4, 1, accumulate=accumulate), Process(rank, size)) for rank in range(size)
+        ]
+        in_turn = [batch for turn in zip(*worlds, strict=True) for batch in turn]
+        assert [batch.windows.tolist() for batch in in_turn if batch.counts] == one
+        assert all(batch.counts for batch in in_turn[: len(one)])
+
+
 def test_batches_of_so_many_tokens_are_dealt_out_and_gone_on_with_as_others_are():
-    budget = {"batch_size": 8, "seed": 1, "tokens": 200}
-    whole = TrainingBatches(LENGTHS, **budget)
+    budget = Batching(8, seed=1, tokens=200)
+    whole = TrainingBatches(LENGTHS, budget)
     first, second = taken(whole), taken(whole)
     assert len(first) == len(second) == len(whole)
     assert whole.mean_windows == 50 / len(first)
     assert sorted(sum(first, [])) == sorted(sum(second, [])) == list(range(50))
     assert all(LENGTHS[batch].sum() <= 200 for batch in first + second)
-    shares = [taken(TrainingBatches(LENGTHS, world=Process(rank, 3), **budget)) for rank in range(3)]
+    shares = [taken(TrainingBatches(LENGTHS, budget, Process(rank, 3))) for rank in range(3)]
     assert [share[place] for place in range(len(first) // 3) for share in shares] == first[: len(first) // 3 * 3]
-    resumed = TrainingBatches(LENGTHS, **budget)
+    resumed = TrainingBatches(LENGTHS, budget)
     resumed.load_state_dict({"epoch": 0, "done": 2})
     assert taken(resumed) + taken(resumed) == first[2:] + second
 

@@ -17,6 +17,7 @@ from dokhae.encoding.layout import Layout
 from dokhae.encoding.offsets import Ints
 
 PAD_TO = 8  # columns: a multiple that vector units like
+POOL, STEPS = 50, 10  # batches, and optimizer steps, of at least as many windows as are sorted by length together
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,20 +158,29 @@ def _labels(
     )
 
 
-def bucket_by_length(lengths: NDArray[np.int64], batch_size: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
-    """Batches of windows of similar length in random order: shuffle, sort inside pools of 50 batches, shuffle batches.
+def bucket_by_length(
+    lengths: NDArray[np.int64], batch_size: int, seed: int, epoch: int, together: int = 1
+) -> list[NDArray[np.int64]]:
+    """Batches of windows of similar length in random order, every `together` of them equally long, one optimizer step.
 
-    The same arguments give the same batches; every window appears once an epoch.
+    The windows are shuffled, sorted inside pools of 50 batches (of 10 steps, if that is more) and cut into steps, whose
+    windows are dealt out to their batches: processes that take one each are done at one time. The steps are shuffled;
+    one with fewer batches is the last. The same arguments give the same batches; every window appears once an epoch.
     """
     random = np.random.default_rng((seed, epoch))
     order = random.permutation(len(lengths))
-    pool = batch_size * 50
-    batches: list[NDArray[np.int64]] = []
+    windows = batch_size * together
+    pool = windows * max(-(-POOL // together), STEPS)
+    steps: list[list[NDArray[np.int64]]] = []
     for first in range(0, len(order), pool):
         members = order[first : first + pool]
         members = members[np.argsort(lengths[members], kind="stable")]
-        batches += [members[start : start + batch_size] for start in range(0, len(members), batch_size)]
-    return [batches[index] for index in random.permutation(len(batches))]
+        for start in range(0, len(members), windows):
+            step = members[start : start + windows]
+            count = -(-len(step) // batch_size)
+            steps.append([step[number::count] for number in range(count)])
+    shuffled = [steps[index] for index in random.permutation(len(steps))]
+    return [batch for step in sorted(shuffled, key=lambda step: len(step) < together) for batch in step]
 
 
 def bucket_by_tokens(lengths: NDArray[np.int64], budget: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:

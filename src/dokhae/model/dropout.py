@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-LEVELS = 2**16  # of the random numbers: a rate is met to 0.00001
+LEVELS = 2**16  # of the random numbers: a rate is met to 0.00002
+MOST = 0.99  # the highest rate that they can have; some of them are not a number, and always kept
+EXACT = (torch.bfloat16, torch.float32, torch.float64)  # what holds every bfloat16
 
 
 def replace_dropout(model: nn.Module) -> None:
@@ -20,7 +23,7 @@ def replace_dropout(model: nn.Module) -> None:
 
 
 class Dropout(nn.Dropout):
-    """nn.Dropout, by `drop` on a CPU."""
+    """nn.Dropout, by `dropout_factors` on a CPU."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name for it
         """The input, elements of it set to 0 and the others scaled up while in training."""
@@ -51,13 +54,34 @@ def draw_seed() -> int:
 
 
 def dropout_factors(shape: tuple[int, ...] | torch.Size, p: float, dtype: torch.dtype, seed: int) -> Tensor:
-    """0 with probability p, else 1 / (1 - p), independently, on the CPU; the same for the same seed.
+    """0 with probability p, else 1 / (1 - p), independently, on the CPU; the same for the same seed."""
+    return drop(torch.tensor(1 / (1 - p), dtype=dtype).expand(shape), p, seed)
 
-    numpy's SFC64 makes random bits several times as fast as torch's generator, which seeds it.
+
+def drop(values: Tensor, p: float, seed: int) -> Tensor:
+    """The values, each 0 with probability p, independently, on the CPU; the same for the same seed.
+
+    numpy's SFC64 makes random bits several times as fast as torch's generator, which seeds it. 16 of them are read as a
+    bfloat16, of which a known share lies below a threshold: then the gradient of torch's threshold, which compares,
+    drops and writes in one pass, does it all.
     """
-    count = int(np.prod(shape))
-    words = np.random.SFC64(seed).random_raw(-(-count // 4))
-    numbers = torch.from_numpy(words.view(np.int16))[:count].view(shape)
-    lowest = round(p * LEVELS) - LEVELS // 2  # numbers below it are dropped
-    kept = numbers.clamp_(lowest - 1, lowest).sub_(lowest - 1)  # 0 or 1; comparing would make slow bool tensors
-    return kept.to(dtype).mul_(1 / (1 - p))
+    if p > MOST:
+        return values * torch.empty(values.shape, dtype=values.dtype).bernoulli_(
+            1 - p, generator=torch.Generator().manual_seed(seed)
+        )
+    if values.dtype not in EXACT:
+        return drop(values.float(), p, seed).to(values.dtype)
+    words = np.random.SFC64(seed).random_raw(-(-values.numel() // 4))
+    numbers = torch.from_numpy(words.view(np.int16))[: values.numel()].view(torch.bfloat16)
+    numbers = numbers.view(values.shape).to(values.dtype)
+    made = torch.ops.aten.threshold_backward.grad_input(values, numbers, _threshold(p), grad_input=numbers)
+    return cast(Tensor, made)
+
+
+@lru_cache
+def _threshold(p: float) -> float:
+    """That which a share p of all bfloat16 is not above. None is above, or not above, what is not a number."""
+    every = np.arange(LEVELS, dtype=np.uint32) << 16  # a bfloat16 is the upper half of a float
+    ordered = np.sort(every.view(np.float32))  # what is not a number comes last
+    count = round(p * LEVELS)
+    return float(ordered[count - 1]) if count else np.nan

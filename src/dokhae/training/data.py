@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, NamedTuple, TypeVar
 
 import lightning.pytorch as pl
@@ -26,6 +26,16 @@ class Split:
     features: Features
 
 
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """What goes into a training batch."""
+
+    size: int  # windows
+    seed: int
+    tokens: int | None = None  # instead, as many windows as hold so many tokens
+    accumulate: int = 1  # batches of a process in one optimizer step
+
+
 class TrainingBatch(NamedTuple):
     """What a process trains on next."""
 
@@ -41,10 +51,8 @@ class TrainingBatches:
     next batch. N processes take in one turn what one process takes in N.
     """
 
-    def __init__(
-        self, lengths: NDArray[np.int64], batch_size: int, seed: int, world: World = ALONE, tokens: int | None = None
-    ) -> None:
-        self.lengths, self.batch_size, self.tokens, self.seed, self.world = lengths, batch_size, tokens, seed, world
+    def __init__(self, lengths: NDArray[np.int64], batching: Batching, world: World = ALONE) -> None:
+        self.lengths, self.batching, self.world = lengths, batching, world
         self.batches = len(self._of(0))  # of each epoch, of all processes
         self.epoch = 0
         self.turns = 0
@@ -69,9 +77,10 @@ class TrainingBatches:
         return len(self.lengths) / self.batches
 
     def _of(self, epoch: int) -> list[NDArray[np.int64]]:
-        if self.tokens is None:
-            return bucket_by_length(self.lengths, self.batch_size, self.seed, epoch)
-        return bucket_by_tokens(self.lengths, self.tokens, self.seed, epoch)
+        size, seed, tokens, accumulate = astuple(self.batching)
+        if tokens is not None:
+            return bucket_by_tokens(self.lengths, tokens, seed, epoch)
+        return bucket_by_length(self.lengths, size, seed, epoch, together=self.world.size * accumulate)
 
     def state_dict(self) -> dict[str, Any]:
         """Epoch and batches done in it, by all processes."""
@@ -109,23 +118,20 @@ class ReaderData(pl.LightningDataModule):
         train: Split,
         dev: Split | None,
         layout: Layout,
-        batch_size: int,
-        seed: int,
+        batching: Batching,
         processes: Processes | None = None,
-        batch_tokens: int | None = None,
     ) -> None:
         super().__init__()
-        self.train, self.dev, self.layout = train, dev, layout
-        self.batch_size, self.batch_tokens, self.seed = batch_size, batch_tokens, seed
+        self.train, self.dev, self.layout, self.batching = train, dev, layout, batching
         self.processes = processes or Processes()
 
     def train_dataloader(self) -> TrainingBatches:
         """Batches of window numbers, bucketed by length."""
         lengths = sequence_lengths(self.train.features, self.layout)
-        return TrainingBatches(lengths, self.batch_size, self.seed, self.processes, self.batch_tokens)
+        return TrainingBatches(lengths, self.batching, self.processes)
 
     def val_dataloader(self) -> ValidationBatches | list[Any]:
         """The share that this process has of the dev split's windows; nothing without one."""
         if self.dev is None:
             return []
-        return ValidationBatches(deal(plan(self.dev.features, self.layout, 2 * self.batch_size), self.processes))
+        return ValidationBatches(deal(plan(self.dev.features, self.layout, 2 * self.batching.size), self.processes))

@@ -22,7 +22,7 @@ from dokhae.model.span import span_logits
 from dokhae.training import cluster, runs
 from dokhae.training.compiling import as_written, check_compiler
 from dokhae.training.config import TrainConfig
-from dokhae.training.data import ReaderData
+from dokhae.training.data import Batching, ReaderData
 from dokhae.training.folder import refuse_taken
 from dokhae.training.identity import Identity, identity_of
 from dokhae.training.module import ReaderModule
@@ -116,8 +116,8 @@ def make_data(loaded: Loaded, config: TrainConfig, show: bool, processes: Proces
     warning = hangul_warning(loaded.train, train.features, loaded.tokenizer)
     if warning:
         log.warning(warning)
-    layout, budget = loaded.tokenizer.layout, config.batch_tokens
-    return ReaderData(train, dev, layout, config.batch_size, config.seed, processes, budget)
+    batching = Batching(config.batch_size, config.seed, config.batch_tokens, config.optimizer.accumulate)
+    return ReaderData(train, dev, loaded.tokenizer.layout, batching, processes)
 
 
 def check_length(config: TrainConfig, longest: int | None) -> None:

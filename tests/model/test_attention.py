@@ -1,0 +1,117 @@
+"""Attention within the windows of a row: what its definition says, however the windows are grouped."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dokhae.model import attention
+from dokhae.model.attention import Seams, attend, groups, local_mask
+
+
+def heads(tokens, seed, dtype=torch.float64):
+    return torch.randn(1, 2, tokens, 4, generator=torch.Generator().manual_seed(seed), dtype=dtype).requires_grad_()
+
+
+def by_definition(query, key, value, lengths, reach=None):
+    """(1, token, head, size), window by window; behind the last one 0."""
+    made, first = [], 0
+    for length in lengths:
+        q, k, v = (one[0, :, first : first + length] for one in (query, key, value))
+        scores = q @ k.transpose(1, 2) / q.shape[-1] ** 0.5
+        mask = local_mask(length, reach, "cpu")
+        scores = scores if mask is None else scores.masked_fill(~mask, float("-inf"))
+        made.append((scores.softmax(-1) @ v).transpose(0, 1))
+        first += length
+    rest = query.shape[2] - first
+    return torch.cat([*made, torch.zeros(rest, 2, 4, dtype=query.dtype)])[None]
+
+
+@given(
+    lengths=st.lists(st.integers(1, 40), min_size=1, max_size=9),
+    behind=st.integers(0, 3),
+    reach=st.sampled_from([None, 1, 3, 30]),
+    limits=st.sampled_from([(8192, 800_000), (0, 800_000), (100, 800_000), (8192, 1000), (0, 0)]),
+    long=st.sampled_from([attention.LONG, 20]),
+)
+def test_outputs_and_gradients_are_those_of_the_definition(lengths, behind, reach, limits, long):
+    tokens = sum(lengths) + behind
+    given_to = [heads(tokens, seed) for seed in range(3)]
+    gradient = heads(tokens, 3).detach().transpose(1, 2)
+    gradient[:, sum(lengths) :] = 0
+    groups.cache_clear()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(attention, "LONG", long)
+        patched.setattr(attention, "A_GROUP", limits[0])
+        patched.setattr(attention, "AT_ONCE_IN_CACHE", limits[1])
+        found = attend(None, *given_to, None, sliding_window=reach, seams=Seams.of(lengths, "cpu"))[0]
+        wanted = by_definition(*given_to, lengths, reach)
+        torch.testing.assert_close(found, wanted)
+        for one, other in zip(
+            torch.autograd.grad(found, given_to, gradient),
+            torch.autograd.grad(wanted, given_to, gradient),
+            strict=True,
+        ):
+            torch.testing.assert_close(one, other)
+    groups.cache_clear()
+
+
+@given(
+    lengths=st.lists(st.integers(1, 1500), min_size=1, max_size=40).map(tuple),
+    most=st.sampled_from([0, 100_000, 800_000, 3_200_000]),
+)
+def test_groups_hold_every_window_once_and_pad_little(lengths, most):
+    found = groups(lengths, 12, most)
+    assert tuple(length for group in found for length in group.lengths) == lengths
+    assert [group.first for group in found] == [
+        sum(length for before in found[:number] for length in before.lengths) for number in range(len(found))
+    ]
+    padded = sum(len(group.lengths) * group.longest**2 for group in found)
+    joined = sum(len(group.lengths) - 1 for group in found)
+    assert padded <= sum(length**2 for length in lengths) + joined * attention.A_GROUP
+    for group in found:
+        assert len(group.lengths) == 1 or 12 * len(group.lengths) * group.longest**2 <= most
+        heads_at_once = [head for part in group.parts for head in range(12 * len(group.lengths))[part]]
+        assert heads_at_once == list(range(12 * len(group.lengths)))
+
+
+def test_a_batch_of_windows_of_nearly_one_length_is_few_groups():
+    lengths = tuple(range(176, 192))
+    assert len(groups(lengths, 12, attention.AT_ONCE[torch.bfloat16])) <= 3
+    assert len(groups(tuple(range(48, 64)), 12, attention.AT_ONCE_IN_CACHE)) == 2
+
+
+@pytest.mark.parametrize("limits", [(8192, 800_000), (0, 800_000)])  # all windows together, or each alone
+@pytest.mark.parametrize("long", [attention.LONG, 5, 3])  # of four windows, some are worked out twice
+@pytest.mark.parametrize("reach", [None, 3])
+def test_gradients_of_attention_with_dropout_are_those_of_its_definition(reach, long, limits, monkeypatch):
+    monkeypatch.setattr(attention, "LONG", long)
+    monkeypatch.setattr(attention, "A_GROUP", limits[0])
+    groups.cache_clear()
+    seams = Seams.of([5, 5, 1, 7], "cpu")
+
+    def attended(query, key, value):
+        torch.manual_seed(1)
+        return attend(None, query, key, value, None, dropout=0.3, sliding_window=reach, seams=seams)[0]
+
+    assert torch.autograd.gradcheck(attended, (heads(18, 0), heads(18, 1), heads(18, 2)))
+    groups.cache_clear()
+
+
+def test_attention_with_dropout_is_right_on_average():
+    seams = Seams.of([6, 6, 9], "cpu")
+    with torch.no_grad():
+        query, key, value = heads(21, 0), heads(21, 1), heads(21, 2)
+        exact = attend(None, query, key, value, None, seams=seams)[0]
+        torch.manual_seed(0)
+        drawn = [attend(None, query, key, value, None, dropout=0.1, seams=seams)[0] for _ in range(3000)]
+    torch.testing.assert_close(torch.stack(drawn).mean(0), exact, atol=0.03, rtol=0)
+    assert not torch.equal(drawn[0], drawn[1])
+
+
+def test_what_only_answers_keeps_nothing_for_gradients():
+    with torch.no_grad():
+        found = attend(None, heads(9, 0), heads(9, 1), heads(9, 2), None, seams=Seams.of([4, 5], "cpu"))[0]
+    assert found.grad_fn is None and not found.requires_grad
