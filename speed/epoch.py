@@ -17,7 +17,7 @@ from speed.command import run_command
 from speed.measure import Others
 from speed.parity import ParitySettings, dokhae_config
 from speed.report import Row, publish
-from speed.shared import RESULTS, shared_file, surroundings
+from speed.shared import results_file, shared_file, surroundings
 from speed.turns import CACHE, Turn, run_apart
 from speed.undo import ALLOCATOR
 
@@ -35,7 +35,7 @@ class Arguments:
     dev_questions: int = EVERYTHING
     data: Path | None = None  # folder of the shared data; None: $DOKHAE_SHARED_DATA, or ../shared/data
     cache: Path = CACHE  # where the run is kept
-    out: Path = RESULTS / "epoch.json"
+    out: Path = results_file("epoch")
 
     def settings(self) -> ParitySettings:
         """Those of the parity runs, over other numbers of questions."""

@@ -20,7 +20,7 @@ from speed.costs import training_operations
 from speed.epoch import single
 from speed.parity import ParitySettings
 from speed.report import Row, publish
-from speed.shared import RESULTS, shared_file
+from speed.shared import results_file, shared_file
 from speed.sides import Training, draw
 from speed.turns import CACHE, Turn, ratio, summary, take
 
@@ -50,7 +50,7 @@ class Arguments:
     data: Path | None = None  # folder of the shared data; None: $DOKHAE_SHARED_DATA, or ../shared/data
     cache: Path = CACHE / "turns"  # turns that are done; a second start goes on from them
     made: Path = CACHE  # where the models are made
-    out: Path = RESULTS / "gpu.json"
+    out: Path = results_file("gpu")
 
     def training(self, model: str, length: int, **changes: Any) -> Training:  # noqa: ANN401
         """A model made on the spot, on the shared data."""

@@ -16,7 +16,7 @@ from speed import long_windows
 from speed.command import run_command
 from speed.epoch import single
 from speed.report import Row, publish
-from speed.shared import RESULTS, encoder_folder, shared_file
+from speed.shared import encoder_folder, results_file, shared_file
 from speed.sides import Training, draw
 from speed.turns import CACHE, Turn, ratio, summary, take
 from speed.undo import ALLOCATOR
@@ -31,7 +31,7 @@ class Arguments:
     """How far, and where it is written."""
 
     rows: tuple[str, ...] = ("data", "length", "processes", "questions")
-    precision: str = "bf16"
+    precision: str = "auto"  # the fastest here
     threads: int = 2  # of torch
     turns: int = 2  # of the processes; the others are taken once
     data_examples: tuple[int, ...] = (250, 500, 1000)  # questions of one epoch
@@ -41,7 +41,7 @@ class Arguments:
     processes: int = 2
     data: Path | None = None  # folder of the shared data; None: $DOKHAE_SHARED_DATA, or ../shared/data
     cache: Path = CACHE / "turns"  # turns that are done; a second start goes on from them
-    out: Path = RESULTS / "growth.json"
+    out: Path = results_file("growth")
 
     def training(self, **changes: Any) -> Training:  # noqa: ANN401
         """MiniLM on the shared data."""
@@ -119,7 +119,8 @@ def over_length(arguments: Arguments) -> list[Row]:
 
 def over_processes(arguments: Arguments) -> list[Row]:
     """Windows a second of one process of one thread, and of several."""
-    training = arguments.training(warm_up=2, steps=8)
+    # long enough to warm up for the longest batch: each process takes its memory from the system once
+    training = arguments.training(warm_up=16, steps=16)
     drawn = take(draw(training), folder=arguments.cache)
     training = replace(training, seed=drawn["seed"])
     count, rates, shares = arguments.processes, {}, {}

@@ -25,7 +25,7 @@ from speed import epoch
 from speed.command import run_command
 from speed.measure import Others
 from speed.report import Row, publish
-from speed.shared import FOLDER, RESULTS, VARIABLES, shared_file
+from speed.shared import FOLDER, VARIABLES, precisions, results_file, shared_file
 from speed.turns import ratio, summary
 
 PIPELINE = FOLDER.parent / ".venv-transformers4" / "bin" / "python"  # `make .venv-transformers4/.installed`
@@ -47,7 +47,7 @@ class Arguments:
     questions: int | None = None  # only the first ones of the dev split
     pipeline: Path = PIPELINE  # Python with transformers 4
     data: Path | None = None  # folder of the shared data; None: $DOKHAE_SHARED_DATA, or ../shared/data
-    out: Path = RESULTS / "inference.json"
+    out: Path = results_file("inference")
 
 
 class Side:
@@ -108,13 +108,14 @@ def run(arguments: Arguments) -> int:
     others = Others()  # before the sides begin: all of their time counts as ours when they have ended
     with contextlib.ExitStack() as stack:
         sides = {OTHER: stack.enter_context(side(arguments.pipeline, arguments.threads, "pipeline", str(model)))}
-        for precision in WANTED:
+        for precision in precisions():
             words = ("dokhae", str(model), precision)
             sides[precision] = stack.enter_context(side(Path(sys.executable), arguments.threads, *words))
         found = in_turns(sides, examples, arguments)
-        f1 = {name: f1_of(examples, sides[name](examples, [])["texts"]) for name in WANTED}
+        f1 = {name: f1_of(examples, sides[name](examples, [])["texts"]) for name in precisions()}
     share = others.share()
-    rows = [row for name in sides for row in rows_of(name, found, share)] + [change(f1, len(examples), share)]
+    rows = [row for name in sides for row in rows_of(name, found, share)]
+    rows += [change(f1, len(examples), share)] if "bf16" in f1 else []
     settings = {"turns": arguments.turns, "together": arguments.together, "alone": arguments.alone,
                 "seed": DRAWN_WITH, "threads": arguments.threads}  # fmt: skip
     return publish(rows, settings, begun, arguments.out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from dokhae.errors import SettingsError
 from dokhae.records import nearest
 from speed.command import run_command
 from speed.report import Row, publish
-from speed.shared import RESULTS, encoder_folder, shared_file
+from speed.shared import encoder_folder, precisions, results_file, shared_file
 from speed.sides import Training, draw
 from speed.turns import CACHE, Turn, ratio, summary, take
 from speed.undo import ALLOCATOR, UNDO
@@ -45,13 +45,17 @@ class Setting:
         return Turn("speed.sides:dokhae", {"training": asdict(told), "extras": extras}, variables)
 
 
-def states(threads: int) -> dict[str, tuple[Setting, str]]:
-    """Name of a row -> state of the levers, and the name of the row that it is compared with."""
-    every, none = Setting(frozenset(LEVERS), threads), Setting(frozenset(), threads)
+def states(threads: int, measured: Sequence[str]) -> dict[str, tuple[Setting, str]]:
+    """Name of a row -> state of the levers, and the name of the row that it is compared with.
+
+    measured: the precisions that this machine has.
+    """
+    levers = {key: name for key, name in LEVERS.items() if key != "bf16" or key in measured}
+    every, none = Setting(frozenset(levers), threads), Setting(frozenset(), threads)
     rows = {"none": (none, "none")}
-    rows |= {f"{name} alone": (replace(none, on=frozenset([key])), "none") for key, name in LEVERS.items()}
+    rows |= {f"{name} alone": (replace(none, on=frozenset([key])), "none") for key, name in levers.items()}
     rows["all"] = (every, "all")
-    rows |= {f"without {name}": (replace(every, on=every.on - {key}), "all") for key, name in LEVERS.items()}
+    rows |= {f"without {name}": (replace(every, on=every.on - {key}), "all") for key, name in levers.items()}
     rows["with torch.compile"] = (replace(every, on=every.on | {"compile"}), "all")
     rows["1 process of 1 thread"] = (replace(every, threads=1), "all")
     if threads > 1:
@@ -70,12 +74,12 @@ class Arguments:
     steps: int = 8  # that are
     data: Path | None = None  # folder of the shared data; None: $DOKHAE_SHARED_DATA, or ../shared/data
     cache: Path = CACHE / "turns"  # turns that are done; a second start goes on from them
-    out: Path = RESULTS / "levers.json"
+    out: Path = results_file("levers")
 
 
 def run(arguments: Arguments) -> int:
     """Measure, print, write; the exit status."""
-    begun, known = time.perf_counter(), states(arguments.threads)
+    begun, known = time.perf_counter(), states(arguments.threads, precisions())
     wanted = list(chosen(arguments.rows, known))
     training = Training(
         model=str(encoder_folder()),

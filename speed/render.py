@@ -35,16 +35,19 @@ def page(text: str, results: Path = RESULTS) -> str:
 
 
 def part(name: str, results: Path) -> str:
-    """A table with where and when it was measured; or that it was not."""
-    file = results / f"{name}.json"
-    if not file.exists():
-        return f"Not measured yet: `{COMMANDS[name]}`."
-    if name == "latest":
-        return read_text(file.with_suffix(".md")).partition("\n\n")[0]
+    """A table for each kind of processor it was measured on, with where and when; or that it was not."""
     if name == "parity":
-        return parity_part(read_json(file))
+        return parity_part(read_json(results / "parity.json"))
+    files = sorted(results.glob(f"*/{name}.json"))
+    return "\n".join(map(measured, files)) or f"Not measured yet: `{COMMANDS[name]}`."
+
+
+def measured(file: Path) -> str:
+    """The table of one results file."""
     report = read_json(file)
-    return f"{table([Row(**row) for row in report['rows']])}\n{measured_on(report)}"
+    if file.stem == "latest":
+        return f"{read_text(file.with_suffix('.md')).partition(chr(10) * 2)[0]}\n\n{measured_on(report)}"
+    return f"{table([Row(**row) for row in report['rows']])}\n{measured_on(report)}\n"
 
 
 def parity_part(rows: list[dict[str, Any]]) -> str:

@@ -16,7 +16,7 @@ from dokhae.progress import track
 from dokhae.records import nearest
 from speed import answers, features
 from speed.measure import MOST_OF_OTHERS, Comparison, Measured, measure
-from speed.shared import RESULTS, surroundings
+from speed.shared import results_file, surroundings
 
 ROWS: dict[str, Callable[[], Comparison]] = {
     "training": features.training,
@@ -36,7 +36,7 @@ class Arguments:
     """What is measured, and where it is written."""
 
     rows: list[str] = field(default_factory=lambda: list(ROWS))  # some of them: training, validation, decoding, ...
-    out: Path = RESULTS / "latest.json"  # with a table in markdown beside it
+    out: Path = results_file("latest")  # with a table in markdown beside it
 
 
 def run(arguments: Arguments) -> int:

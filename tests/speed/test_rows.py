@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from speed.costs import matrix_rate, product_weights, training_operations
 from speed.report import Row, publish, table
-from speed.shared import encoder_folder
+from speed.shared import encoder_folder, machine_name
 
 from dokhae.data import read_examples, sample_path
 from dokhae.errors import DokhaeError, ModelError, SettingsError
@@ -31,6 +31,7 @@ def turn(rate, others=0.01, **more):
     return {"seconds": [16 / rate] * 4, "windows": 16, "others_share": others, "peak_mib": 900.0, **more}
 
 
+BOTH = ("bf16", "fp32")
 DRAWN = {"lengths": [[100, 200]] * 4}
 
 
@@ -69,31 +70,32 @@ def test_the_matrix_rate_is_the_best_of_the_sizes():
 
 
 def test_each_lever_is_measured_alone_and_removed():
-    known = levers.states(threads=2)
+    known = levers.states(2, BOTH)
     assert known["bf16 alone"] == (levers.Setting(frozenset({"bf16"}), 2), "none")
     assert known["without bf16"][0].on == set(levers.LEVERS) - {"bf16"} and known["without bf16"][1] == "all"
     assert {name for name in known if name.endswith(" alone")} == {f"{name} alone" for name in levers.LEVERS.values()}
     assert list(levers.chosen(["without bf16"], known)) == ["all", "without bf16"]
     assert list(levers.chosen([], known)) == list(known)
+    assert not any("bf16" in name or "bf16" in state.on for name, (state, _) in levers.states(2, ("fp32",)).items())
     with pytest.raises(SettingsError, match="'without bf' is no row"):
         list(levers.chosen(["without bf"], known))
 
 
 def test_a_state_of_the_levers_is_what_its_process_is_told():
     told = training.Training("model", "data")
-    every = levers.states(2)["all"][0].turn(told)
+    every = levers.states(2, BOTH)["all"][0].turn(told)
     assert every.given["training"]["precision"] == "bf16" and every.given["extras"] == {"config": {}, "undo": []}
     assert every.variables["MALLOC_MMAP_MAX_"] == "0" and every.variables["OMP_NUM_THREADS"] == "2"
-    none = levers.states(2)["none"][0].turn(told)
+    none = levers.states(2, BOTH)["none"][0].turn(told)
     assert none.given["training"]["precision"] == "fp32" and none.variables == {"OMP_NUM_THREADS": "2"}
     assert none.given["extras"]["undo"] == ["packing", "dropout", "fused"]
-    several = levers.states(2)["2 processes of 1 thread"][0].turn(told)
+    several = levers.states(2, BOTH)["2 processes of 1 thread"][0].turn(told)
     assert several.given["extras"]["config"] == {"devices": 2} and several.variables["OMP_NUM_THREADS"] == "1"
 
 
 def test_windows_of_all_processes_count():
     found = {"all": [turn(10.0)], "2 processes of 1 thread": [turn(8.0)]}
-    row = levers.row("2 processes of 1 thread", found, levers.states(2))
+    row = levers.row("2 processes of 1 thread", found, levers.states(2, BOTH))
     assert row.value["median"] == pytest.approx(16.0) and row.ratio["median"] == pytest.approx(1.6)
 
 
@@ -110,17 +112,34 @@ def test_an_upper_bound_is_kept_from_below():
 
 def test_results_are_written_and_rendered_unless_others_disturbed_them(tmp_path, capsys):
     rows = [Row("a", spread(2.0), "s", "b", spread(3.0), required=2.5, details={"peak MiB": 812.25})]
-    out = tmp_path / "results" / "training.json"
-    out.parent.mkdir()
+    out, results = tmp_path / "results" / "a-processor" / "training.json", tmp_path / "results"
+    out.parent.mkdir(parents=True)
     assert publish([replace(rows[0], others_share=0.3)], {}, 0.0, out) == 1
     assert not out.exists() and "DISTURBED" in capsys.readouterr().out
     assert publish(rows, {"seed": 0}, 0.0, out) == 0
     assert json.loads(out.read_text())["rows"][0]["ratio"] == spread(3.0)
-    text = render.page("before\n<!-- training -->\nold\n<!-- end -->\n<!-- gpu -->\n<!-- end -->\nafter\n", out.parent)
+    text = render.page("before\n<!-- training -->\nold\n<!-- end -->\n<!-- gpu -->\n<!-- end -->\nafter\n", results)
     assert table(rows) in text and "| a | 2 s | b | 3 | 2.5 | peak MiB 812.2 | 0% |" in text
     assert "old" not in text and text.startswith("before\n") and text.endswith("after\n")
     assert "<!-- gpu -->\nNot measured yet: `make speed-gpu`.\n<!-- end -->" in text
-    assert render.page(text, out.parent) == text
+    assert render.page(text, results) == text
+    other = results / "b-processor" / "training.json"
+    other.parent.mkdir()
+    other.write_text(out.read_text().replace('"name": "a"', '"name": "c"'))
+    assert re.search(r"\| a \|.*\| c \|", render.page(text, results), re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("described", "name"),
+    [
+        ("AMD EPYC (avx2, avx512f, avx512_bf16)", "amd-epyc-bf16"),
+        ("Intel(R) Xeon(R) Processor (avx2, avx512f)", "intel-xeon"),
+        ("Intel(R) Core(TM) i7-1165G7 CPU @ 2.80GHz (avx2)", "intel-core-i7-1165g7"),
+        ("AMD EPYC 9R14 96-Core Processor (avx2, avx512f, avx512_bf16)", "amd-epyc-9r14-96-core-bf16"),
+    ],
+)
+def test_results_are_kept_by_processor(described, name):
+    assert machine_name(described) == name
 
 
 def test_a_row_that_misses_what_is_required_is_written_and_ends_with_status_1(tmp_path, capsys):
