@@ -20,7 +20,7 @@ from speed.costs import training_operations
 from speed.epoch import single
 from speed.parity import ParitySettings
 from speed.report import Row, publish
-from speed.shared import results_file, shared_file
+from speed.shared import results_of_device, shared_file
 from speed.sides import Training, draw
 from speed.turns import CACHE, Turn, ratio, summary, take
 
@@ -50,7 +50,7 @@ class Arguments:
     data: Path | None = None  # folder of the shared data; None: $DOKHAE_SHARED_DATA, or ../shared/data
     cache: Path = CACHE / "turns"  # turns that are done; a second start goes on from them
     made: Path = CACHE  # where the models are made
-    out: Path = results_file("gpu")
+    out: Path | None = None  # None: by the name of the GPU, in results/
 
     def training(self, model: str, length: int, **changes: Any) -> Training:  # noqa: ANN401
         """A model made on the spot, on the shared data."""
@@ -89,7 +89,7 @@ def run(arguments: Arguments) -> int:
     left_out = ("data", "cache", "made", "out")
     settings = {name: value for name, value in asdict(arguments).items() if name not in left_out}
     gpu = {"device_name": limit["device"], "matrix_tflops": limit["best"] / 1e12, "torch_cuda": torch.version.cuda}
-    return publish(rows, settings | gpu, begun, arguments.out)
+    return publish(rows, settings | gpu, begun, arguments.out or results_of_device("gpu", limit["device"]))
 
 
 def training(arguments: Arguments, limit: float) -> list[Row]:

@@ -118,12 +118,11 @@ def over_length(arguments: Arguments) -> list[Row]:
 
 
 def over_processes(arguments: Arguments) -> list[Row]:
-    """Windows a second of one process of one thread, and of several."""
+    """Windows a second of one process of one thread, which accumulates, and of several: the same training."""
     # long enough to warm up for the longest batch: each process takes its memory from the system once
     training = arguments.training(warm_up=16, steps=16)
-    drawn = take(draw(training), folder=arguments.cache)
-    training = replace(training, seed=drawn["seed"])
     count, rates, shares = arguments.processes, {}, {}
+    training = replace(training, seed=take(draw(training, count), folder=arguments.cache)["seed"])
     for processes in (1, count):
         # several take as many windows together in a step as one with accumulation: the same training
         extras = {"config": {"devices": count}} if processes > 1 else {"optimizer": {"accumulate": count}}
@@ -131,7 +130,7 @@ def over_processes(arguments: Arguments) -> list[Row]:
         turns = [take(work, number, arguments.cache) for number in range(arguments.turns)]
         rates[processes] = [training.batch_size * count * len(one["seconds"]) / sum(one["seconds"]) for one in turns]
         shares[processes] = max(one["others_share"] for one in turns)
-    alone = "1 process of 1 thread"
+    alone = f"1 process of 1 thread, {count} batches a step"
     return [
         Row(name=alone, value=summary(rates[1]), unit="windows/s", others_share=shares[1]),
         Row(

@@ -87,17 +87,18 @@ def run(arguments: Arguments) -> int:
         warm_up=arguments.warm_up,
         steps=arguments.steps,
     )
-    drawn = take(draw(training), folder=arguments.cache)
-    training = replace(training, seed=drawn["seed"])
+    drawn = {count: take(draw(training, count), folder=arguments.cache) for count in {1, arguments.threads}}
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in wanted}
     for number in range(arguments.turns):
         for name in wanted:
-            found[name].append(take(known[name][0].turn(training), number, arguments.cache))
-            told = f"{rate(found[name][-1], known[name][0]):.2f} windows/s"
-            sys.stderr.write(f"turn {number + 1} of {arguments.turns}: {name}: {told}\n")
+            state = known[name][0]
+            told = replace(training, seed=drawn[state.processes]["seed"])
+            found[name].append(take(state.turn(told), number, arguments.cache))
+            speed = f"{rate(found[name][-1], state):.2f} windows/s"
+            sys.stderr.write(f"turn {number + 1} of {arguments.turns}: {name}: {speed}\n")
     rows = [row(name, found, known) for name in wanted]
-    told = training.described() | {"turns": arguments.turns, "threads": arguments.threads, "mean_tokens": drawn["mean"]}
-    return publish(rows, told, begun, arguments.out)
+    settings = {"turns": arguments.turns, "threads": arguments.threads, "mean_tokens": drawn[1]["mean"]}
+    return publish(rows, training.described() | settings, begun, arguments.out)
 
 
 def chosen(names: Iterable[str], known: dict[str, tuple[Setting, str]]) -> Iterable[str]:

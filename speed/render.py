@@ -36,7 +36,7 @@ def page(text: str, results: Path = RESULTS) -> str:
 
 def part(name: str, results: Path) -> str:
     """A table for each kind of processor it was measured on, with where and when; or that it was not."""
-    if name == "parity":
+    if name == "parity" and (results / "parity.json").exists():
         return parity_part(read_json(results / "parity.json"))
     files = sorted(results.glob(f"*/{name}.json"))
     return "\n".join(map(measured, files)) or f"Not measured yet: `{COMMANDS[name]}`."
@@ -46,7 +46,7 @@ def measured(file: Path) -> str:
     """The table of one results file."""
     report = read_json(file)
     if file.stem == "latest":
-        return f"{read_text(file.with_suffix('.md')).partition(chr(10) * 2)[0]}\n\n{measured_on(report)}"
+        return f"{read_text(file.with_suffix('.md')).partition(chr(10) * 2)[0]}\n\n{measured_on(report)}\n"
     return f"{table([Row(**row) for row in report['rows']])}\n{measured_on(report)}\n"
 
 

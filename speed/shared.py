@@ -42,6 +42,11 @@ def results_file(name: str) -> Path:
     return RESULTS / machine_name(processor()) / f"{name}.json"
 
 
+def results_of_device(name: str, device: str) -> Path:
+    """The same of a measurement on a GPU, by its name."""
+    return RESULTS / machine_name(device) / f"{name}.json"
+
+
 def machine_name(described: str) -> str:
     """A processor as the name of a folder: its own name, and bf16 where it multiplies that."""
     name = re.sub(r"\((R|TM)\)|\b(Processor|CPU)\b|@.*", " ", described.partition(" (a")[0])
@@ -82,7 +87,8 @@ def processor() -> str:
         return platform.processor() or platform.machine()
     known = dict(line.partition(":")[::2] for line in reversed(lines))
     fields = {key.strip(): value.strip() for key, value in known.items()}
-    units = [unit for unit in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if unit in fields.get("flags", "").split()]
+    flags = (fields.get("flags") or fields.get("Features") or "").split()  # of x86, of ARM
+    units = [unit for unit in ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "sve", "bf16") if unit in flags]
     return f"{fields.get('model name', platform.machine())} ({', '.join(units)})"
 
 

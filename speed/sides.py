@@ -164,12 +164,12 @@ def make_features(told: Training) -> tuple[Features, Any]:
     return cached_features(read(told), tokenizer, windows), tokenizer.layout
 
 
-def draw(told: Training) -> Turn:
-    """The turn that finds which windows are timed."""
-    return Turn("speed.sides:drawn", {"training": asdict(told)}, timed=False)
+def draw(told: Training, together: int = 1) -> Turn:
+    """The turn that finds which windows are timed. together: batches of an optimizer step, of all processes."""
+    return Turn("speed.sides:drawn", {"training": asdict(told), "together": together}, timed=False)
 
 
-def drawn(training: dict[str, Any], seeds: int = 200) -> dict[str, Any]:
+def drawn(training: dict[str, Any], together: int = 1, seeds: int = 200) -> dict[str, Any]:
     """Which windows are timed, work of a turn: of the seed whose steps have a mean length nearest to the whole split's.
 
     A few batches of similar lengths would else be much longer or shorter than the others. Returns the seed, the windows
@@ -179,11 +179,12 @@ def drawn(training: dict[str, Any], seeds: int = 200) -> dict[str, Any]:
     features, layout = make_features(told)
     lengths = sequence_lengths(features, layout)
     mean, found = float(lengths.mean()), []
+    first, count = told.warm_up * together, (told.warm_up + told.steps) * together
     for seed in range(seeds):
-        batches = bucket_by_length(lengths, told.batch_size, seed, 0)[: told.warm_up + told.steps]
-        if all(len(batch) == told.batch_size for batch in batches) and len(batches) == told.warm_up + told.steps:
-            timed = np.concatenate(batches[told.warm_up :])
-            found.append((abs(float(lengths[timed].mean()) - mean), seed, batches[told.warm_up :]))
+        batches = bucket_by_length(lengths, told.batch_size, seed, 0, together)[:count]
+        if all(len(batch) == told.batch_size for batch in batches) and len(batches) == count:
+            timed = np.concatenate(batches[first:])
+            found.append((abs(float(lengths[timed].mean()) - mean), seed, batches[first:]))
     if not found:
         raise DataError(f"{told.data}: {len(lengths)} windows are too few for {told.warm_up + told.steps} full batches")
     _, seed, batches = min(found, key=lambda one: one[:2])

@@ -39,10 +39,12 @@ def without_cheap_dropout() -> list[contextlib.AbstractContextManager[None]]:
 
     from dokhae.model import dropout
 
-    def factors(shape: Any, p: float, dtype: torch.dtype, seed: int) -> torch.Tensor:  # noqa: ANN401
-        return torch.nn.functional.dropout(torch.ones(shape, dtype=dtype), p)
+    def drop(values: torch.Tensor, p: float, seed: int) -> torch.Tensor:
+        kept = torch.empty(values.shape, dtype=values.dtype).bernoulli_(1 - p, generator=generator.manual_seed(seed))
+        return values * kept
 
-    return [replaced(dropout.replace_dropout, lambda model: None), replaced(dropout.dropout_factors, factors)]
+    generator = torch.Generator()
+    return [replaced(dropout.replace_dropout, lambda model: None), replaced(dropout.drop, drop)]
 
 
 def without_fused_optimizer() -> list[contextlib.AbstractContextManager[None]]:

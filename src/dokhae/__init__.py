@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dokhae.training import TrainConfig, evaluate_run, reproduce, resume, train
     from dokhae.types import Answer, Candidate, Example, Prediction
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0.dev1"
 
 __all__ = [
     "Answer",

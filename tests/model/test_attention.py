@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dokhae.model import attention
-from dokhae.model.attention import Seams, attend, groups, local_mask
+from dokhae.model.attention import Seams, attend, groups
 
 
 def heads(tokens, seed, dtype=torch.float64):
@@ -20,9 +22,8 @@ def by_definition(query, key, value, lengths, reach=None):
     made, first = [], 0
     for length in lengths:
         q, k, v = (one[0, :, first : first + length] for one in (query, key, value))
-        scores = q @ k.transpose(1, 2) / q.shape[-1] ** 0.5
-        mask = local_mask(length, reach, "cpu")
-        scores = scores if mask is None else scores.masked_fill(~mask, float("-inf"))
+        far = [[abs(one - other) >= (reach or length) for one in range(length)] for other in range(length)]
+        scores = (q @ k.transpose(1, 2) / q.shape[-1] ** 0.5).masked_fill(torch.tensor(far), float("-inf"))
         made.append((scores.softmax(-1) @ v).transpose(0, 1))
         first += length
     rest = query.shape[2] - first
@@ -83,7 +84,7 @@ def test_a_batch_of_windows_of_nearly_one_length_is_few_groups():
     assert len(groups(tuple(range(48, 64)), 12, attention.AT_ONCE_IN_CACHE)) == 2
 
 
-@pytest.mark.parametrize("limits", [(8192, 800_000), (0, 800_000)])  # all windows together, or each alone
+@pytest.mark.parametrize("limits", [(8192, 800_000), (0, 800_000)])  # all windows together, or equal ones alone
 @pytest.mark.parametrize("long", [attention.LONG, 5, 3])  # of four windows, some are worked out twice
 @pytest.mark.parametrize("reach", [None, 3])
 def test_gradients_of_attention_with_dropout_are_those_of_its_definition(reach, long, limits, monkeypatch):
@@ -111,7 +112,41 @@ def test_attention_with_dropout_is_right_on_average():
     assert not torch.equal(drawn[0], drawn[1])
 
 
-def test_what_only_answers_keeps_nothing_for_gradients():
-    with torch.no_grad():
-        found = attend(None, heads(9, 0), heads(9, 1), heads(9, 2), None, seams=Seams.of([4, 5], "cpu"))[0]
-    assert found.grad_fn is None and not found.requires_grad
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+@pytest.mark.parametrize("answers", [True, False])
+def test_arrays_of_pairs_of_tokens_are_kept_for_gradients_alone_and_only_with_dropout(dropout, answers, monkeypatch):
+    made, shares = [], attention._shares
+
+    def watched(*told):
+        found = shares(*told)
+        made.extend(weakref.ref(one) for one in found)
+        return found
+
+    monkeypatch.setattr(attention, "_shares", watched)
+    rows = [heads(9, seed).detach().requires_grad_(not answers) for seed in range(3)]
+    found = attend(None, *rows, None, dropout=dropout, seams=Seams.of([9], "cpu"))[0]
+    assert found.requires_grad != answers
+    assert len(made) == 2 and sum(one() is not None for one in made) == (2 if dropout and not answers else 0)
+
+
+@pytest.mark.parametrize("in_fp32", [(0, 1), (2,), (0, 1, 2)])
+def test_under_autocast_what_a_model_left_in_fp32_is_cast(in_fp32):
+    lengths = [5, 5, 1, 7]
+    rows = [heads(18, seed).detach().to(torch.float32 if seed in in_fp32 else torch.bfloat16) for seed in range(3)]
+    rows = [one.requires_grad_() for one in rows]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = attend(None, *rows, None, dropout=0.1, seams=Seams.of(lengths, "cpu"))[0]
+        plain = attend(None, *rows, None, seams=Seams.of(lengths, "cpu"))[0]
+    assert found.dtype == torch.bfloat16
+    wanted = by_definition(*(one.float() for one in rows), lengths)
+    torch.testing.assert_close(plain.float(), wanted, atol=0.03, rtol=0.03)
+    for one, gradient in zip(rows, torch.autograd.grad(found.float().sum(), rows), strict=True):
+        assert gradient.dtype == one.dtype and gradient.isfinite().all() and gradient.any()
+
+
+def test_there_is_no_second_derivative():
+    rows = [heads(9, seed) for seed in range(3)]
+    found = attend(None, *rows, None, seams=Seams.of([9], "cpu"))[0]
+    (gradient,) = torch.autograd.grad((found**2).sum(), rows[2], create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()

@@ -59,18 +59,24 @@ def test_both_sides_time_every_step_after_the_warm_up(told, drawn):
 
 
 def test_a_lever_is_out_until_the_end_of_the_block(tiny_bert):
-    from dokhae.model import loading, packing
+    from dokhae.model import attention, loading, packing
     from dokhae.training import module, optimizers
 
-    before, source = (packing.pack, module.replace_dropout, optimizers.make_optimizer), loading.locate(tiny_bert)
+    def levers():
+        return packing.pack, module.replace_dropout, attention.drop, optimizers.make_optimizer
+
+    before, source = levers(), loading.locate(tiny_bert)
     with undone(["packing", "dropout", "fused"]):
         model = loading.load_model(source)
         config = TrainConfig("squad-1.1", str(tiny_bert), train=sample_path("train"), out=Path("run"))
         module.replace_dropout(model)
         assert not packing.is_packed(model)
         assert {type(one) for one in model.modules() if isinstance(one, torch.nn.Dropout)} == {torch.nn.Dropout}
+        assert not set(levers()) & set(before)
+        kept, again = (attention.drop(torch.ones(100, 1000), 0.25, seed=3) for _ in range(2))
+        assert torch.equal(kept, again) and kept.mean().item() == pytest.approx(0.75, abs=0.01)
         assert not any(group["fused"] for group in module.make_optimizer(model, config).param_groups)
-    assert (packing.pack, module.replace_dropout, optimizers.make_optimizer) == before
+    assert levers() == before
     model = loading.load_model(source)
     assert packing.is_packed(model)
     assert all(group["fused"] for group in module.make_optimizer(model, config).param_groups)

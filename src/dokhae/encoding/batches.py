@@ -165,22 +165,28 @@ def bucket_by_length(
 
     The windows are shuffled, sorted inside pools of 50 batches (of 10 steps, if that is more) and cut into steps, whose
     windows are dealt out to their batches: processes that take one each are done at one time. The steps are shuffled;
-    one with fewer batches is the last. The same arguments give the same batches; every window appears once an epoch.
+    what is left over is the last. The same arguments give the same batches; every window appears once an epoch.
     """
     random = np.random.default_rng((seed, epoch))
     order = random.permutation(len(lengths))
     windows = batch_size * together
     pool = windows * max(-(-POOL // together), STEPS)
-    steps: list[list[NDArray[np.int64]]] = []
+    left = len(order) % windows if together > 1 else 0  # fewer batches, after which the steps would be out of turn
+    order, rest = order[: len(order) - left], order[len(order) - left :]
+    steps: list[NDArray[np.int64]] = []
     for first in range(0, len(order), pool):
-        members = order[first : first + pool]
-        members = members[np.argsort(lengths[members], kind="stable")]
-        for start in range(0, len(members), windows):
-            step = members[start : start + windows]
-            count = -(-len(step) // batch_size)
-            steps.append([step[number::count] for number in range(count)])
-    shuffled = [steps[index] for index in random.permutation(len(steps))]
-    return [batch for step in sorted(shuffled, key=lambda step: len(step) < together) for batch in step]
+        members = _by_length(order[first : first + pool], lengths)
+        steps += [members[start : start + windows] for start in range(0, len(members), windows)]
+    steps = [steps[index] for index in random.permutation(len(steps))]
+    return [
+        step[number :: -(-len(step) // batch_size)]
+        for step in (*steps, _by_length(rest, lengths))
+        for number in range(-(-len(step) // batch_size))
+    ]
+
+
+def _by_length(windows: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    return windows[np.argsort(lengths[windows], kind="stable")]
 
 
 def bucket_by_tokens(lengths: NDArray[np.int64], budget: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:

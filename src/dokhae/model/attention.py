@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
@@ -33,7 +34,7 @@ AT_ONCE_IN_CACHE = 800_000
 
 @dataclass(frozen=True, slots=True)
 class Seams:
-    """Where the windows of a row lie. Tokens may stand behind the last one; they attend to nothing."""
+    """Where the windows of a row lie. On a CPU tokens may stand behind the last one; they attend to nothing."""
 
     lengths: tuple[int, ...]
     bounds: Tensor  # int32, (windows + 1,), on the device
@@ -72,6 +73,8 @@ def attend(
     rows = [one.transpose(1, 2)[0] for one in (query, key, value)]  # (token, head, size)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     if query.device.type == "cpu":
+        if torch.is_autocast_enabled("cpu"):  # a model may have left some of them in fp32; in backward nothing is cast
+            rows = [row.to(torch.get_autocast_dtype("cpu")) for row in rows]
         found = _WrittenOut.apply(*rows, seams.lengths, dropout, scale, sliding_window)  # type: ignore[no-untyped-call]
     elif query.is_cuda and query.dtype in (torch.float16, torch.bfloat16):
         found = _flash(rows, seams, dropout, scale, sliding_window)
@@ -129,12 +132,12 @@ class _WrittenOut(torch.autograd.Function):
         grouped = groups(lengths, value.shape[1], AT_ONCE.get(value.dtype, AT_ONCE_IN_CACHE))
         for group in grouped:
             q, k, v = (group.laid_out(one) for one in (query, key, value))
-            made = []
+            hidden, made = group.hidden(reach), []
             for part in group.parts:
                 seeds.append(draw_seed() if dropout else 0)
-                shares, dropped = _shares(group, q[part], k[part], dropout, scale, reach, seeds[-1])
+                shares, dropped = _shares(group, q[part], k[part], hidden, scale, dropout, seeds[-1])
                 made.append(torch.bmm(dropped, v[part]))
-                kept += [shares, dropped] if keeps and not group.is_long else []
+                kept += [shares, dropped] if keeps and not group.again(dropout) else []
             kept += [q, k, v] if keeps else []
             group.put_back(made, 1 / (1 - dropout), out)
         ctx.save_for_backward(out, *kept)
@@ -142,6 +145,7 @@ class _WrittenOut(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         """With O = (S * F) V of shares S and factors F: the scores have S * (F * dO V^T - rows' sums of dO * O)."""
         out, *tensors = ctx.saved_tensors
@@ -151,14 +155,16 @@ class _WrittenOut(torch.autograd.Function):
         gradient = gradient * (1 / (1 - dropout)) if dropout else gradient
         whole = [_empty_like(out, ctx.lengths) for _ in range(3)]
         for group in ctx.groups:
-            pairs = [] if group.is_long else [(next(kept), next(kept)) for _ in group.parts]
+            again = group.again(dropout)
+            pairs = [] if again else [(next(kept), next(kept)) for _ in group.parts]
             q, k, v = next(kept), next(kept), next(kept)
+            hidden = group.hidden(reach) if again else None
             g, total = (group.laid_out(one, padding=0) for one in (gradient, totals))
             made: tuple[list[Tensor], ...] = ([], [], [])
             for number, part in enumerate(group.parts):
                 seed = next(seeds)
                 shares, dropped = (
-                    _shares(group, q[part], k[part], dropout, scale, reach, seed) if group.is_long else pairs[number]
+                    _shares(group, q[part], k[part], hidden, scale, dropout, seed) if again else pairs[number]
                 )
                 made[2].append(torch.bmm(dropped.transpose(1, 2), g[part]))
                 change = torch.bmm(g[part], v[part].transpose(1, 2)).mul_(dropped)
@@ -178,18 +184,17 @@ def _empty_like(rows: Tensor, lengths: tuple[int, ...]) -> Tensor:
 
 
 def _shares(
-    group: Group, query: Tensor, key: Tensor, dropout: float, scale: float, reach: int | None, seed: int
+    group: Group, query: Tensor, key: Tensor, hidden: Tensor | None, scale: float, dropout: float, seed: int
 ) -> tuple[Tensor, Tensor]:
     """How much each token attends to each other one of its window; and that with some dropped, not scaled up for it.
 
-    query, key: (window and head, token, size) -> (window and head, token, token)
+    query, key: (window and head, token, size) -> (window and head, token, token). hidden: as Group.hidden says.
     """
     scores = torch.baddbmm(query.new_empty(1, 1, 1), query, key.transpose(1, 2), beta=0, alpha=scale)
     for windows, length in group.padded:  # what padding itself attends to is nobody's, but has to be a number
         scores.view(len(group.lengths), -1, *scores.shape[1:])[windows, :, :length, length:] = float("-inf")
-    mask = local_mask(group.longest, reach, query.device)
-    if mask is not None:
-        scores.masked_fill_(~mask, float("-inf"))
+    if hidden is not None:
+        scores.masked_fill_(hidden, float("-inf"))
     torch.softmax(scores, -1, out=scores)
     return scores, drop(scores, dropout, seed) if dropout else scores
 
@@ -208,10 +213,17 @@ class Group:
     back: Tensor | None = None  # (token, head): rows of (window and head and token, size) arrays
     missing: Tensor | None = None  # of the latter rows, those that are padding
 
-    @property
-    def is_long(self) -> bool:
-        """Whether (token, token) arrays are worked out once more for the gradients, rather than kept until then."""
-        return self.longest > LONG
+    def again(self, dropout: float) -> bool:
+        """Whether (token, token) arrays are worked out once more for the gradients, rather than kept until then.
+
+        Without dropout that costs little, and then memory grows with the tokens alone.
+        """
+        return self.longest > LONG or dropout == 0
+
+    def hidden(self, reach: int | None) -> Tensor | None:
+        """Which tokens do not see which where attention reaches only so far, (token, token)."""
+        mask = local_mask(self.longest, reach, torch.device("cpu"))
+        return None if mask is None else mask.logical_not_()
 
     def laid_out(self, rows: Tensor, padding: float | None = None) -> Tensor:
         """(token, head, size) -> (window and head, token, size). padding: what stands there; None: whatever."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 import lightning.pytorch as pl
@@ -77,10 +77,10 @@ class TrainingBatches:
         return len(self.lengths) / self.batches
 
     def _of(self, epoch: int) -> list[NDArray[np.int64]]:
-        size, seed, tokens, accumulate = astuple(self.batching)
-        if tokens is not None:
-            return bucket_by_tokens(self.lengths, tokens, seed, epoch)
-        return bucket_by_length(self.lengths, size, seed, epoch, together=self.world.size * accumulate)
+        told = self.batching
+        if told.tokens is not None:
+            return bucket_by_tokens(self.lengths, told.tokens, told.seed, epoch)
+        return bucket_by_length(self.lengths, told.size, told.seed, epoch, self.world.size * told.accumulate)
 
     def state_dict(self) -> dict[str, Any]:
         """Epoch and batches done in it, by all processes."""
