@@ -39,9 +39,10 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# __init__.py has the version, which the installation keeps a copy of.
 # torch comes first and alone: whichever build of the pinned version pip finds (a CPU wheel where one is given by
 # PIP_FIND_LINKS or an index of CPU builds, see README) then satisfies what the others ask for
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt src/dokhae/__init__.py
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'

@@ -22,7 +22,7 @@ from dokhae.types import Example, Prediction
 Logits = tuple[NDArray[np.float32], NDArray[np.float32]]
 Score = Callable[[Batch], Logits]
 Item = TypeVar("Item")
-QUESTIONS = 1024  # of a portion, at most
+QUESTIONS = 512  # of a portion, at most; the next one is being prepared meanwhile
 CHARACTERS = 1 << 20  # of its contexts, at most, unless it is one question
 
 
