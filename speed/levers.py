@@ -70,7 +70,7 @@ class Arguments:
     rows: list[str] = field(default_factory=list)  # some of them by name, and what they are compared with; none: all
     threads: int = 2  # of torch
     turns: int = 2
-    warm_up: int = 2  # optimizer steps of a turn that are not timed
+    warm_up: int = 16  # optimizer steps of a turn that are not timed: until then it is given its memory by the system
     steps: int = 8  # that are
     data: Path | None = None  # folder of the shared data; None: $DOKHAE_SHARED_DATA, or ../shared/data
     cache: Path = CACHE / "turns"  # turns that are done; a second start goes on from them
