@@ -20,7 +20,7 @@ from speed.costs import training_operations
 from speed.epoch import single
 from speed.parity import ParitySettings
 from speed.report import Row, publish
-from speed.shared import results_of_device, shared_file
+from speed.shared import results_file, shared_file
 from speed.sides import Training, draw
 from speed.turns import CACHE, Turn, ratio, summary, take
 
@@ -89,7 +89,7 @@ def run(arguments: Arguments) -> int:
     left_out = ("data", "cache", "made", "out")
     settings = {name: value for name, value in asdict(arguments).items() if name not in left_out}
     gpu = {"device_name": limit["device"], "matrix_tflops": limit["best"] / 1e12, "torch_cuda": torch.version.cuda}
-    return publish(rows, settings | gpu, begun, arguments.out or results_of_device("gpu", limit["device"]))
+    return publish(rows, settings | gpu, begun, arguments.out or results_file("gpu", limit["device"]))
 
 
 def training(arguments: Arguments, limit: float) -> list[Row]:

@@ -37,14 +37,9 @@ def encoder_folder() -> Path:
     return Path(package.origin).parent / "model"
 
 
-def results_file(name: str) -> Path:
-    """Where a measurement on this kind of processor is kept: one on another kind is another measurement."""
-    return RESULTS / machine_name(processor()) / f"{name}.json"
-
-
-def results_of_device(name: str, device: str) -> Path:
-    """The same of a measurement on a GPU, by its name."""
-    return RESULTS / machine_name(device) / f"{name}.json"
+def results_file(name: str, device: str | None = None) -> Path:
+    """Where a measurement on this kind of processor, or GPU, is kept: one on another kind is another measurement."""
+    return RESULTS / machine_name(device or processor()) / f"{name}.json"
 
 
 def machine_name(described: str) -> str:

@@ -35,16 +35,9 @@ def without_packing() -> list[contextlib.AbstractContextManager[None]]:
 
 def without_cheap_dropout() -> list[contextlib.AbstractContextManager[None]]:
     """The dropout modules that torch has, and its masks in attention."""
-    import torch
-
     from dokhae.model import dropout
 
-    def drop(values: torch.Tensor, p: float, seed: int) -> torch.Tensor:
-        kept = torch.empty(values.shape, dtype=values.dtype).bernoulli_(1 - p, generator=generator.manual_seed(seed))
-        return values * kept
-
-    generator = torch.Generator()
-    return [replaced(dropout.replace_dropout, lambda model: None), replaced(dropout.drop, drop)]
+    return [replaced(dropout.replace_dropout, lambda model: None), replaced(dropout.drop, dropout.drop_one_by_one)]
 
 
 def without_fused_optimizer() -> list[contextlib.AbstractContextManager[None]]:

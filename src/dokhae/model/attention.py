@@ -133,12 +133,12 @@ class _WrittenOut(torch.autograd.Function):
         for group in grouped:
             q, k, v = (group.laid_out(one) for one in (query, key, value))
             hidden, made = group.hidden(reach), []
+            kept += [q, k, v] if keeps else []
             for part in group.parts:
                 seeds.append(draw_seed() if dropout else 0)
                 shares, dropped = _shares(group, q[part], k[part], hidden, scale, dropout, seeds[-1])
                 made.append(torch.bmm(dropped, v[part]))
                 kept += [shares, dropped] if keeps and not group.again(dropout) else []
-            kept += [q, k, v] if keeps else []
             group.put_back(made, 1 / (1 - dropout), out)
         ctx.save_for_backward(out, *kept)
         ctx.settings, ctx.groups, ctx.seeds, ctx.lengths = (dropout, scale, reach), grouped, seeds, lengths
@@ -155,17 +155,15 @@ class _WrittenOut(torch.autograd.Function):
         gradient = gradient * (1 / (1 - dropout)) if dropout else gradient
         whole = [_empty_like(out, ctx.lengths) for _ in range(3)]
         for group in ctx.groups:
-            again = group.again(dropout)
-            pairs = [] if again else [(next(kept), next(kept)) for _ in group.parts]
-            q, k, v = next(kept), next(kept), next(kept)
+            again, (q, k, v) = group.again(dropout), (next(kept) for _ in range(3))
             hidden = group.hidden(reach) if again else None
             g, total = (group.laid_out(one, padding=0) for one in (gradient, totals))
             made: tuple[list[Tensor], ...] = ([], [], [])
-            for number, part in enumerate(group.parts):
-                seed = next(seeds)
-                shares, dropped = (
-                    _shares(group, q[part], k[part], hidden, scale, dropout, seed) if again else pairs[number]
-                )
+            for part, seed in zip(group.parts, seeds, strict=False):  # each group takes its own of all seeds
+                if again:
+                    shares, dropped = _shares(group, q[part], k[part], hidden, scale, dropout, seed)
+                else:
+                    shares, dropped = next(kept), next(kept)
                 made[2].append(torch.bmm(dropped.transpose(1, 2), g[part]))
                 change = torch.bmm(g[part], v[part].transpose(1, 2)).mul_(dropped)
                 change.addcmul_(shares, total[part], value=-1)

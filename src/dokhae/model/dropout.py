@@ -66,9 +66,7 @@ def drop(values: Tensor, p: float, seed: int) -> Tensor:
     drops and writes in one pass, does it all.
     """
     if p > MOST:
-        return values * torch.empty(values.shape, dtype=values.dtype).bernoulli_(
-            1 - p, generator=torch.Generator().manual_seed(seed)
-        )
+        return drop_one_by_one(values, p, seed)
     if values.dtype not in EXACT:
         return drop(values.float(), p, seed).to(values.dtype)
     words = np.random.SFC64(seed).random_raw(-(-values.numel() // 4))
@@ -76,6 +74,12 @@ def drop(values: Tensor, p: float, seed: int) -> Tensor:
     numbers = numbers.view(values.shape).to(values.dtype)
     made = torch.ops.aten.threshold_backward.grad_input(values, numbers, _threshold(p), grad_input=numbers)
     return cast(Tensor, made)
+
+
+def drop_one_by_one(values: Tensor, p: float, seed: int) -> Tensor:
+    """The same by a Bernoulli draw for each element: at any rate, and slowly."""
+    kept = torch.empty(values.shape, dtype=values.dtype)
+    return values * kept.bernoulli_(1 - p, generator=torch.Generator().manual_seed(seed))
 
 
 @lru_cache
