@@ -19,7 +19,7 @@ COMMON_THIRD = frozenset({"yaml", "rich"})
 EVERYTHING = frozenset(path.stem for path in SOURCES.iterdir() if path.suffix in ("", ".py") and path.stem[0] != "_")
 HEAVY = (
     "torch", "transformers", "lightning", "matplotlib", "pyarrow", "sentencepiece", "huggingface_hub", "httpx2",
-    "optuna", "sqlalchemy",
+    "optuna", "sqlalchemy", "kiwipiepy", "mecab",
 )  # fmt: skip
 
 
@@ -40,15 +40,16 @@ ROOMS = {
     "records": Room(),
     "progress": Room(),
     "data": Room(third="bs4 lxml pyarrow", late_third="httpx2"),
-    "encoding": Room(third="numpy tokenizers platformdirs", late_third="filelock"),
+    "korean": Room(third="numpy", late_third="kiwipiepy mecab httpx2"),
+    "encoding": Room(ours="korean", third="numpy tokenizers platformdirs", late_third="filelock"),
     "model": Room(third="numpy torch transformers huggingface_hub tokenizers", late_third="sentencepiece"),
-    "decoding": Room(third="numpy"),
+    "decoding": Room(ours="korean", third="numpy"),
     "metrics": Room(third="numpy bs4"),
     "benchmarks": Room(ours="data metrics"),
-    "settings": Room(ours="encoding decoding"),
-    "predict": Room(ours="encoding decoding", third="numpy"),
-    "reader": Room(ours="predict settings encoding", late="model", third="numpy"),
-    "ceiling": Room(ours="encoding decoding metrics benchmarks", third="numpy"),
+    "settings": Room(ours="encoding decoding korean"),
+    "predict": Room(ours="encoding decoding korean", third="numpy"),
+    "reader": Room(ours="predict settings encoding korean", late="model", third="numpy"),
+    "ceiling": Room(ours="encoding decoding korean metrics benchmarks", third="numpy"),
     "evaluation": Room(ours="benchmarks metrics", late="report"),
     "outputs": Room(),
     "demo": Room(
@@ -56,9 +57,9 @@ ROOMS = {
         late="training model reader",
         late_third="torch",
     ),
-    "report": Room(ours="metrics benchmarks", third="numpy matplotlib jinja2"),
+    "report": Room(ours="metrics benchmarks korean", third="numpy matplotlib jinja2"),
     "training": Room(
-        ours="data encoding model decoding metrics benchmarks predict settings outputs ceiling",
+        ours="data encoding model decoding korean metrics benchmarks predict settings outputs ceiling",
         third="numpy torch lightning transformers filelock",
         late_third="wandb",
     ),
@@ -68,7 +69,9 @@ ROOMS = {
         third="numpy optuna sqlalchemy filelock",
         late_third="matplotlib",
     ),
-    "cli": Room(ours="encoding decoding training.config", late=EVERYTHING, third="tyro", late_third=" ".join(HEAVY)),
+    "cli": Room(
+        ours="encoding decoding korean training.config", late=EVERYTHING, third="tyro", late_third=" ".join(HEAVY)
+    ),
     "__init__": Room(late=EVERYTHING),
     "__main__": Room(ours="cli"),
 }

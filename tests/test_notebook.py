@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import html
+import json
 import re
 import socket
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ def test_the_ceiling_is_that_of_the_verb(run, capsys):
     (table,) = run.tables("ceiling")
     for length, row in zip(("30", "3"), table.to_dict("records"), strict=True):
         main(["ceiling", str(TEST), *model, *windows, "--max_answer_length", length, "--format", "json"])
-        best = ast.literal_eval(capsys.readouterr().out)
+        best = json.loads(capsys.readouterr().out)
         assert float(row["exact"]) == round(best["exact_match"], 2)
         assert float(row["f1"]) == round(best["f1"], 2)
         reason = "lost: the answer has more tokens than max_answer_length"

@@ -13,6 +13,8 @@ SETTINGS = [
     ReaderSettings(),
     ReaderSettings("korquad-1.0", WindowConfig(512, overlap=64), DecodingConfig(5, 100, "pruned")),
     ReaderSettings("squad-2.0", WindowConfig(step=32), null_threshold=NullThreshold(-1.25, "set"), precision="bf16"),
+    ReaderSettings("korquad-1.0", korean_split="particles", korean_trim="kiwi"),
+    ReaderSettings("korquad-1.0", morphemes="http://localhost:8080/api/morpheme/etri"),
     ReaderSettings(
         "squad-2.0",
         WindowConfig(max_question_length=24),
@@ -37,6 +39,9 @@ def test_the_file_says_its_format_and_every_setting(tmp_path):
         "decoding": {"n_best": 20, "max_answer_length": 30, "search": "exact"},
         "null_threshold": None,
         "precision": "fp32",
+        "korean_split": "none",
+        "korean_trim": "none",
+        "morphemes": None,
     }
 
 

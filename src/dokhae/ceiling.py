@@ -9,11 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dokhae.decoding import trimmed_ends
 from dokhae.encoding import Features
 from dokhae.encoding.offsets import tokens_of
+from dokhae.korean.trimming import Particles, Trimmer
 from dokhae.metrics import Rule, score_answer
 from dokhae.types import Answer, Example
 
+NO_PARTICLES = Particles(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int32))
 NEIGHBOURS = 3  # tokens tried on each side of the annotated start and end
 
 REASONS = {
@@ -38,14 +41,26 @@ class Ceiling:
     end_representable: float  # % of answers that end where a token ends
     lost: dict[str, int]  # reason -> questions whose exact match is lost by it (the first reason that applies)
     lost_examples: dict[str, str]  # reason -> id of one of them
+    exact_match_of_golds: float | None = None  # of the gold answers themselves once they are trimmed; None: no trim
 
 
-def ceiling(examples: Sequence[Example], features: Features, max_answer_length: int, rule: Rule) -> Ceiling:
+def ceiling(
+    examples: Sequence[Example],
+    features: Features,
+    max_answer_length: int,
+    rule: Rule,
+    trimmer: Trimmer | None = None,
+) -> Ceiling:
     """Score the best legal span around each annotated answer with the official rule.
 
-    Examples without an answer count as fully right: a perfect model says so.
+    trimmer: cuts particles off the spans. Examples without an answer count as fully right: a perfect model says so.
     """
-    found = [_best(number, example, features, max_answer_length, rule) for number, example in enumerate(examples)]
+    contexts = [example.context for example in examples]
+    particles = [NO_PARTICLES] * len(examples) if trimmer is None else trimmer.particles(contexts)
+    found = [
+        _best(number, example, features, max_answer_length, rule, particles[number])
+        for number, example in enumerate(examples)
+    ]
     total = max(len(examples), 1)
     lost = [(reason, example.id) for (_, _, reason), example in zip(found, examples, strict=True) if reason]
     start_ok, end_ok, answered = _representable(examples, features)
@@ -59,11 +74,27 @@ def ceiling(examples: Sequence[Example], features: Features, max_answer_length: 
         end_representable=100.0 * end_ok / max(answered, 1),
         lost=dict(Counter(reason for reason, _ in lost).most_common()),
         lost_examples={reason: name for reason, name in reversed(lost)},
+        exact_match_of_golds=None if trimmer is None else _of_golds(examples, features, rule, particles),
     )
 
 
+def _of_golds(examples: Sequence[Example], features: Features, rule: Rule, particles: Sequence[Particles]) -> float:
+    """Exact match, 0 to 100, of what the trim leaves of each first gold answer: what it costs a perfect model."""
+    exact = 0.0
+    for number, example in enumerate(examples):
+        golds = [answer.text for answer in example.answers]
+        if not golds:
+            exact += 1.0
+            continue
+        gold = example.answers[0]
+        token_ends = features.context_ends[features.context_slice(number)]
+        end = trimmed_ends(np.array([gold.start]), np.array([gold.end]), particles[number], token_ends)[0]
+        exact += score_answer(example.context[gold.start : end], golds, rule)[0]
+    return 100.0 * exact / max(len(examples), 1)
+
+
 def _best(
-    number: int, example: Example, features: Features, max_answer_length: int, rule: Rule
+    number: int, example: Example, features: Features, max_answer_length: int, rule: Rule, particles: Particles
 ) -> tuple[float, float, str | None]:
     """Best EM and F1 (0 to 1) of one example over legal spans, and the reason where EM is lost."""
     if not example.answers:
@@ -74,11 +105,13 @@ def _best(
     golds = [answer.text for answer in example.answers]
     exact = f1 = 0.0
     for reach in (0, NEIGHBOURS):  # the annotated tokens nearly always do, their neighbours rarely help
-        texts = {
-            example.context[starts[first] : ends[last]]
-            for answer in example.answers
-            for first, last in _legal_spans(answer, starts, ends, windows, max_answer_length, reach)
-        }
+        spans = [
+            span for answer in example.answers
+            for span in _legal_spans(answer, starts, ends, windows, max_answer_length, reach)
+        ]  # fmt: skip
+        firsts, lasts = np.array(spans, dtype=np.int64).reshape(-1, 2).T
+        places = zip(starts[firsts], trimmed_ends(starts[firsts], ends[lasts], particles, ends), strict=True)
+        texts = {example.context[start:end] for start, end in places}
         scores = [score_answer(text, golds, rule) for text in texts if text]
         exact = max((score[0] for score in scores), default=0.0)
         f1 = max((score[1] for score in scores), default=0.0)

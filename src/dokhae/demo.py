@@ -122,7 +122,7 @@ def untrained(config: TrainConfig) -> Reader:
     """The packaged encoder with a span head that has learnt nothing."""
     import torch
 
-    from dokhae.encoding import PairTokenizer
+    from dokhae.encoding.korean import tokenizer_of
     from dokhae.model import inputs, loading
     from dokhae.model.span import TorchScore
     from dokhae.reader import Reader
@@ -131,8 +131,10 @@ def untrained(config: TrainConfig) -> Reader:
     torch.manual_seed(config.seed)
     model = loading.load_model(source)
     fast = loading.load_tokenizer(source)
-    tokenizer = PairTokenizer.of(fast, inputs.input_names(fast, model))
-    settings = ReaderSettings(config.benchmark, config.windows, config.decoding, NullThreshold())
+    tokenizer = tokenizer_of(fast, inputs.input_names(fast, model), config.korean_split)
+    settings = ReaderSettings(
+        config.benchmark, config.windows, config.decoding, NullThreshold(), korean_split=config.korean_split
+    )
     return Reader(tokenizer, TorchScore(model), settings)
 
 

@@ -30,6 +30,10 @@ class NotFinite(ModelError):
     """A model's logits are no numbers."""
 
 
+class AnalyserError(DokhaeError):
+    """A morphological analyser cannot be reached, fails, or says of a text what cannot be true."""
+
+
 class SettingsError(DokhaeError):
     """Settings that contradict each other, or cannot be met here."""
 

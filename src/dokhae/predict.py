@@ -12,10 +12,11 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dokhae.decoding import DecodingConfig, FoundSpans, WindowSpans, best_spans, choose, concatenate, merge
+from dokhae.decoding import DecodingConfig, FoundSpans, WindowSpans, best_spans, choose, concatenate, merge, trimmed
 from dokhae.encoding import Batch, Features, Layout, assemble, in_rows, sequence_lengths
 from dokhae.encoding.ahead import ahead
 from dokhae.errors import NotFinite
+from dokhae.korean.trimming import Trimmer
 from dokhae.types import Example, Prediction
 
 # a batch of T tokens -> start and end logits, float32 (T,)
@@ -64,6 +65,7 @@ class Way:
     null_threshold: float | None = None  # None for data where every question has an answer
     batch_size: int = 32  # windows
     world: World = ALONE
+    trimmer: Trimmer | None = None  # cuts particles off the answers
 
 
 def predict(
@@ -77,7 +79,10 @@ def predict(
     progress: Callable[[int], None] = lambda done: None,
     world: World = ALONE,
 ) -> list[Prediction]:
-    """One prediction for each example, in their order, from features that are already built; else as predict_each."""
+    """One prediction for each example, in their order, from features that are already built; else as predict_each.
+
+    Nothing is trimmed; `trim` does it.
+    """
 
     def part_of(portion: range) -> Features:
         return features.part(portion.start, portion.stop)
@@ -139,7 +144,9 @@ def _answers(
             progress(portion.start + len(portion) * done // features.window_count)
     gathered = [part for own in way.world.gather(parts) for part in own]
     progress(portion.stop)
-    return finish(examples[portion.start : portion.stop], features, gathered, way.decoding, way.null_threshold)
+    asked = examples[portion.start : portion.stop]
+    found = finish(asked, features, gathered, way.decoding, way.null_threshold)
+    return found if way.trimmer is None else trim(asked, features, found, way.trimmer, way.null_threshold, way.world)
 
 
 def deal(batches: Sequence[Item], world: World) -> Sequence[Item]:
@@ -202,3 +209,29 @@ def finish(
     )
     predictions = merge(examples, found, null_scores.tolist(), decoding.n_best, with_null=null_threshold is not None)
     return [choose(prediction, null_threshold) for prediction in predictions]
+
+
+def trim(
+    examples: Sequence[Example],
+    features: Features,
+    predictions: Sequence[Prediction],
+    trimmer: Trimmer,
+    null_threshold: float | None,
+    world: World = ALONE,
+) -> list[Prediction]:
+    """The predictions without the particles at their ends, where the tokens of their contexts did not end before them.
+
+    The processes of the world share the analysis.
+    """
+    contexts = list(dict.fromkeys(example.context for example in examples))
+    shares = world.gather(trimmer.particles(deal(contexts, world)))
+    found = {context: shares[place % world.size][place // world.size] for place, context in enumerate(contexts)}
+    with_null = null_threshold is not None
+    return [
+        choose(
+            trimmed(prediction, example, found[example.context],
+                    features.context_ends[features.context_slice(number)], with_null),
+            null_threshold,
+        )
+        for number, (example, prediction) in enumerate(zip(examples, predictions, strict=True))
+    ]  # fmt: skip

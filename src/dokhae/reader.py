@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from dokhae.encoding import Features, PairTokenizer, build_features
+from dokhae.encoding.korean import tokenizer_of
 from dokhae.encoding.report import cut_questions, hangul_warning
 from dokhae.errors import DataError, SettingsError
+from dokhae.korean.trimming import Trim, trimmer
 from dokhae.predict import ALONE, Score, Way, World, predict_each
 from dokhae.settings import FILE_NAME, NullThreshold, ReaderSettings
 from dokhae.types import Example, Prediction
@@ -35,6 +37,7 @@ class Reader:
         self.tokenizer = tokenizer
         self.score = score
         self.settings = settings
+        self._trimmer = trimmer(settings.korean_trim)
         self._said: set[str] = set()
 
     @classmethod
@@ -62,7 +65,8 @@ class Reader:
         if settings is None:
             saved = loading.find_file(source, FILE_NAME)
             settings = (ReaderSettings.load(saved.parent) if saved else None) or _defaults(longest)
-        tokenizer = PairTokenizer.of(fast, inputs.input_names(fast, network))
+        names = inputs.input_names(fast, network)
+        tokenizer = tokenizer_of(fast, names, settings.korean_split, settings.morphemes)
 
         from dokhae.model.devices import choose_device, choose_precision, usable_precision
         from dokhae.model.span import TorchScore
@@ -114,7 +118,8 @@ class Reader:
             return features
 
         value = None if threshold is None else threshold.value
-        way = Way(self.tokenizer.layout, self.score, self.settings.decoding, value, batch_size, world)
+        decoding = self.settings.decoding
+        way = Way(self.tokenizer.layout, self.score, decoding, value, batch_size, world, self._trimmer)
         yield from predict_each(examples, features_of, way, progress)
         self._say(cut_questions(examples, cut, windows))
 
@@ -127,6 +132,10 @@ class Reader:
     def with_null_threshold(self, threshold: NullThreshold | None) -> Reader:
         """The same reader that says "no answer" by another threshold, or (None) always answers."""
         return Reader(self.tokenizer, self.score, replace(self.settings, null_threshold=threshold))
+
+    def with_korean_trim(self, trim: Trim) -> Reader:
+        """The same reader that cuts particles off its answers by another analyser, or (none) leaves them."""
+        return Reader(self.tokenizer, self.score, replace(self.settings, korean_trim=trim))
 
 
 def _defaults(longest: int | None) -> ReaderSettings:

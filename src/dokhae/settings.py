@@ -10,6 +10,8 @@ from dokhae.decoding import DecodingConfig
 from dokhae.encoding import WindowConfig
 from dokhae.errors import ModelError
 from dokhae.files import read_json, write_json
+from dokhae.korean.splitting import Split
+from dokhae.korean.trimming import Trim
 from dokhae.records import from_mapping
 
 FILE_NAME = "dokhae.json"
@@ -39,13 +41,16 @@ class NullThreshold:
 
 @dataclass(frozen=True, slots=True)
 class ReaderSettings:
-    """Windows, decoding, null threshold and precision of a trained reader, and the benchmark it was trained for."""
+    """How a trained reader reads and answers, and the benchmark it was trained for."""
 
     benchmark: str | None = None
     windows: WindowConfig = field(default_factory=WindowConfig)
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
     null_threshold: NullThreshold | None = None  # None: always answers
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"  # in which it was scored, and the threshold fitted
+    korean_split: Split = "none"  # where words are cut before the tokenizer sees them
+    korean_trim: Trim = "none"  # which analyser finds particles to cut off the ends of answers
+    morphemes: str | None = None  # analyser (or its address) that writes texts as morphemes; for a morpheme BERT
 
     def save(self, folder: Path) -> None:
         """Write dokhae.json into a model folder."""

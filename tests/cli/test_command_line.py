@@ -122,7 +122,7 @@ def test_ctrl_c_ends_with_130(dokhae, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dokhae.evaluation.evaluate", interrupted)
+    monkeypatch.setattr("dokhae.evaluation.read", interrupted)
     outcome = dokhae("evaluate", "d.json", "p.json", "--benchmark", "squad-1.1")
     assert (outcome.code, outcome.err) == (130, "dokhae: interrupted\n")
 

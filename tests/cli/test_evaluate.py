@@ -113,3 +113,63 @@ def test_answers_need_not_be_at_their_offsets(dokhae, write):
     misplaced = write("d.json", squad(context="서울 1704"))
     outcome = dokhae("evaluate", misplaced, write("p.json", {"q1": "서울", "q2": "1704"}), "--benchmark", "squad-1.1")
     assert json.loads(outcome.out) == {"exact_match": 100.0, "f1": 100.0}
+
+
+def test_errors_are_a_table_on_stderr(dokhae, write):
+    data, answers = write("d.json", squad()), write("p.json", {"q1": "서울은", "q2": "[1704] at"})
+    without = dokhae("evaluate", data, answers, "--benchmark", "korquad-1.0")
+    outcome = dokhae("evaluate", data, answers, "--benchmark", "korquad-1.0", "--errors")
+    assert (outcome.code, outcome.out) == (0, without.out)
+    assert "particle_too_many" not in without.err
+    assert outcome.err.startswith(without.err)
+    rows = [line.split("│")[1:5] for line in outcome.err.splitlines() if line.count("│") > 4]
+    assert ["particle_too_many", "1", "50.0 %", "50.00"] in [[cell.strip() for cell in row] for row in rows]
+    assert "\n  '서울' -> '서울은'\n    수도는 어디인가? (q1)\n    서울은 대한민국의 수도이다." in outcome.err
+    assert "'1704' -> '[1704] at'" in outcome.err  # brackets are no markup
+    assert "no_answer" not in outcome.err
+
+
+def test_errors_go_to_a_file(dokhae, write, tmp_path):
+    data, answers = write("d.json", squad()), write("p.json", {"q1": "서울은", "q2": ""})
+    out = tmp_path / "new" / "errors.json"
+    outcome = dokhae(
+        "evaluate", data, answers, "--benchmark", "korquad-1.0", "--errors_out", out, "--error_examples", 0
+    )  # fmt: skip
+    assert json.loads(outcome.out)["exact_match"] == 0.0
+    assert "particle_too_many" in outcome.err
+    content = json.loads(out.read_text(encoding="utf-8"))
+    assert (content["questions"], content["wrong"], content["exact_match"]) == (2, 2, 0.0)
+    counts = {name: each["count"] for name, each in content["classes"].items() if each["count"]}
+    assert counts == {"no_answer": 1, "particle_too_many": 1}
+    assert content["classes"]["no_answer"]["exact_match_if_fixed"] == 50.0
+    assert "'서울은'" not in outcome.err
+
+
+def test_errors_of_answers_that_na_probs_take_back(dokhae, questions, write, tmp_path):
+    answers, odds = write("p.json", {"q1": "서울은", "q2": "1704"}), write("odds.json", {"q1": 0.1, "q2": 0.9})
+    outcome = dokhae(
+        "evaluate", questions, answers, "--benchmark", "klue-mrc",
+        "--na_probs", odds, "--na_prob_thresh", 0.5, "--errors_out", tmp_path / "e.json",
+    )  # fmt: skip
+    content = json.loads((tmp_path / "e.json").read_text(encoding="utf-8"))
+    assert content["exact_match"] == json.loads(outcome.out)["exact_match"] == 0.0
+    assert content["classes"]["no_answer"]["count"] == content["classes"]["particle_too_many"]["count"] == 1
+
+
+def test_errors_of_english_data_are_refused(refusal, write, tmp_path):
+    data = {"data": [{"paragraphs": [{"context": "서울 Seoul", "qas": [
+        {"id": "q1", "question": "어디?", "answers": [{"text": "Seoul", "answer_start": 3}]},
+    ]}]}]}  # fmt: skip
+    files = write("d.json", data), write("p.json", {"q1": "the"}), "--benchmark", "squad-1.1"
+    message = "errors are told apart for Korean data only, and no gold answer here holds Hangul"
+    assert refusal("evaluate", *files, "--errors").startswith(message)
+    assert refusal("evaluate", *files, "--errors_out", tmp_path / "e.json").startswith(message)
+    assert not (tmp_path / "e.json").exists()
+
+
+def test_a_number_of_error_examples_below_0_is_refused(refusal, questions, write):
+    answers = write("p.json", {"q1": "서울", "q2": "1704"})
+    line = refusal(
+        "evaluate", questions, answers, "--benchmark", "korquad-1.0", "--errors", "--error_examples", -1
+    )  # fmt: skip
+    assert line == "error_examples is -1; it has to be at least 0"

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import Positional
 
+from dokhae.korean.splitting import Split
+from dokhae.korean.trimming import Trim
+
 if TYPE_CHECKING:
     from dokhae.ceiling import Ceiling
 
@@ -32,6 +35,9 @@ def ceiling(
     overlap: int | None = None,
     max_question_length: int = 64,
     max_answer_length: int = 30,
+    korean_split: Split = "none",
+    korean_trim: Trim = "none",
+    morphemes: str | None = None,
     format: Literal["text", "json"] = "text",
     trust_remote_code: bool = False,
 ) -> None:
@@ -50,15 +56,20 @@ def ceiling(
         overlap: tokens that neighbouring windows share
         max_question_length: tokens; longer questions are cut
         max_answer_length: tokens of the longest answer
+        korean_split: where Korean words are cut before the tokenizer sees them
+        korean_trim: analyser that finds particles to cut off answers
+        morphemes: analyser of a morpheme tokenizer: kiwi, mecab, or the address of a service
         format: a table, or an object with exact_match and f1
         trust_remote_code: run Python code that comes with the tokenizer
     """
     from dokhae import benchmarks
     from dokhae import ceiling as ceilings
     from dokhae.data import check_answers
-    from dokhae.encoding import PairTokenizer, WindowConfig, build_features
+    from dokhae.encoding import WindowConfig, build_features
+    from dokhae.encoding.korean import tokenizer_of
     from dokhae.encoding.report import warnings
     from dokhae.errors import SettingsError
+    from dokhae.korean.trimming import trimmer
     from dokhae.model import loading
 
     if max_answer_length < 1:
@@ -73,11 +84,11 @@ def ceiling(
         check_answers(part, str(path))
         examples += part
     fast = loading.load_tokenizer(loading.locate(model), trust_remote_code)
-    tokenizer = PairTokenizer.of(fast)
+    tokenizer = tokenizer_of(fast, None, korean_split, morphemes)
     features = build_features(examples, tokenizer, windows)
     for warning in warnings(examples, features, tokenizer, windows):
         log.warning(warning)
-    result = ceilings.ceiling(examples, features, max_answer_length, row.rule)
+    result = ceilings.ceiling(examples, features, max_answer_length, row.rule, trimmer(korean_trim))
     if format == "json":
         sys.stdout.write(json.dumps(asdict(result), ensure_ascii=False) + "\n")
     else:
@@ -97,6 +108,8 @@ def _show(result: Ceiling, f1_label: str) -> None:
     table.add_row("answers that begin on a token", f"{result.start_representable:.2f} %")
     table.add_row("answers that end on a token", f"{result.end_representable:.2f} %")
     table.add_row("tokens per character", f"{result.tokens_per_character:.3f}")
+    if result.exact_match_of_golds is not None:
+        table.add_row("exact match of the gold answers, trimmed", f"{result.exact_match_of_golds:.2f}")
     console.print(table)
     for reason, count in result.lost.items():
         console.print(f"{count:6} lost: {REASONS[reason]} (for one, question {result.lost_examples[reason]})",

@@ -6,9 +6,12 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import Positional
+
+if TYPE_CHECKING:
+    from dokhae.report.korean_errors import ErrorExample, KoreanErrors
 
 
 def command(args: list[str]) -> Callable[..., Any]:
@@ -23,6 +26,9 @@ def evaluate(
     na_probs: Path | None = None,
     na_prob_thresh: float = 1.0,
     out_image_dir: Path | None = None,
+    errors: bool = False,
+    errors_out: Path | None = None,
+    error_examples: int = 3,
 ) -> None:
     """Score predictions with the official rule of a benchmark; the official JSON alone goes to stdout.
 
@@ -37,13 +43,23 @@ def evaluate(
         na_probs: JSON object, question id -> probability (or any score) of no answer; adds the best thresholds
         na_prob_thresh: predict no answer above it
         out_image_dir: folder for precision-recall curves and histograms; needs --na_probs
+        errors: for Korean data: what the wrong answers miss by, what that costs, and examples, on stderr
+        errors_out: JSON file for the same; implies --errors
+        error_examples: examples of each kind of error
     """
     from dokhae import evaluation
+    from dokhae.files import write_json
 
-    scores = evaluation.evaluate(data, predictions, benchmark, na_probs, na_prob_thresh, out_image_dir)
+    given = evaluation.read(data, predictions, benchmark, na_probs, na_prob_thresh, out_image_dir)
+    found = evaluation.korean_errors(given, error_examples) if errors or errors_out else None
+    scores = evaluation.score(given)
+    if found and errors_out:
+        write_json(errors_out, found.content())
     sys.stdout.write(json.dumps(scores, indent=2 if "total" in scores else None) + "\n")
     sys.stdout.flush()
     show(scores, benchmark)
+    if found:
+        show_errors(found)
 
 
 def evaluate_run(
@@ -85,3 +101,32 @@ def show(scores: dict[str, float | int], title: str) -> None:
     for name, value in scores.items():
         table.add_row(name, f"{value:.2f}" if isinstance(value, float) else str(value))
     Console(stderr=True).print(table)
+
+
+def show_errors(found: KoreanErrors) -> None:
+    """The classes of errors as a table on stderr, and below it the examples of each."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(stderr=True)
+    table = Table("error", "questions", "share", "EM if fixed", "what it is")
+    for each in found.classes:
+        if each.count:
+            share, fixed = f"{100 * each.share:.1f} %", f"{each.exact_match_if_fixed:.2f}"
+            table.add_row(each.name, str(each.count), share, fixed, each.meaning)
+    table.add_section()
+    table.add_row("all", str(found.wrong), f"{100 * found.wrong / found.questions:.1f} %", "100.00",
+                  f"of {found.questions} questions; EM now {found.exact_match:.2f}")  # fmt: skip
+    console.print(table)
+    for each in found.classes:
+        for number, one in enumerate(each.examples):
+            title = "" if number else f"\n{each.name}\n"
+            console.print(f"{title}{_as_text(one)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _as_text(one: ErrorExample) -> str:
+    from dokhae.data.fields import shortened
+
+    said = "nothing" if one.prediction is None else shortened(one.prediction, 120)
+    question, context = " ".join(one.question.split()), " ".join(one.context.split())
+    return f"  {shortened(one.gold, 120)} -> {said}\n    {question} ({one.id})\n    {context[:200]}"

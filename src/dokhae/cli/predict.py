@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import Positional
 
+from dokhae.korean.trimming import Trim
+
 if TYPE_CHECKING:
     from dokhae.benchmarks import Benchmark
     from dokhae.predict import World
@@ -41,6 +43,7 @@ def predict(
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
     precision: Literal["auto", "fp32", "bf16", "fp16"] | None = None,
     devices: int | None = None,
+    korean_trim: Trim | None = None,
     trust_remote_code: bool = False,
 ) -> None:
     """Answer every question of a data file, with the windows, decoding and threshold that were saved with the model.
@@ -60,6 +63,7 @@ def predict(
         device: where to run
         precision: of the matrix products; auto is the fastest of the device; by default the one that the model was
             scored in
+        korean_trim: analyser that finds particles to cut off the answers, or none; by default the model's own
         devices: processes that share the questions, one a device; as many as torchrun or SLURM has started, else 1
         trust_remote_code: run Python code that comes with the model
     """
@@ -76,7 +80,17 @@ def predict(
     if data.resolve() in (path.resolve() for path in (out, *beside(out))):
         raise SettingsError(f"{out}: writing there would replace the data file {data}; name another --out")
     asked = Questions(
-        data, model, out, benchmark, null_threshold, batch_size, device, precision, devices, trust_remote_code
+        data,
+        model,
+        out,
+        benchmark,
+        null_threshold,
+        batch_size,
+        device,
+        precision,
+        devices,
+        trust_remote_code,
+        korean_trim,
     )
     if devices is None and not os.environ.keys() & LAUNCHED:
         answer(asked, ALONE)
@@ -104,6 +118,7 @@ class Questions:
     precision: str | None
     devices: int | None
     trust_remote_code: bool
+    korean_trim: Trim | None
     nodes: int = 1  # several are torchrun's or SLURM's to start
 
 
@@ -131,6 +146,8 @@ def answer(asked: Questions, world: World) -> None:
     row = benchmarks.find(name or "squad-1.1")
     examples = row.read(asked.data, False)
     reader = reader.with_null_threshold(usable_threshold(reader.settings.null_threshold, asked, row))
+    if asked.korean_trim is not None:
+        reader = reader.with_korean_trim(asked.korean_trim)
     without = 0
 
     def counted(predictions: Iterable[Prediction]) -> Iterator[Prediction]:

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from dokhae.decoding.spans import descending
 from dokhae.types import Candidate, Example, Prediction
 
+# of spans: texts, starts, ends, start logits, end logits, scores
+Columns = tuple[list[str], list[int], list[int], list[float], list[float], list[float]]
+
 
 @dataclass(frozen=True, slots=True)
 class FoundSpans:
@@ -70,17 +73,23 @@ def _predict(
     """Of the example's spans, best first; places: start and end, logits: of start and end, and their sum."""
     (starts, ends), (start_logits, end_logits, scores) = places.tolist(), logits.tolist()
     texts = [example.context[start:end] for start, end in zip(starts, ends, strict=True)]
+    return ranked(example.id, (texts, starts, ends, start_logits, end_logits, scores), null_score, n_best, with_null)
+
+
+def ranked(name: str, spans: Columns, null_score: float, n_best: int, with_null: bool) -> Prediction:
+    """A prediction from spans, best first; of those with the same text the first is kept."""
+    texts = spans[0]
     if len(texts) > n_best or len(set(texts)) < len(texts):
         first = {text: place for place, text in reversed(list(enumerate(texts)))}
         kept = sorted(first.values())[:n_best]
-        columns = (texts, starts, ends, start_logits, end_logits, scores)
-        texts, starts, ends, start_logits, end_logits, scores = ([values[one] for one in kept] for values in columns)
+        spans = tuple([values[one] for one in kept] for values in spans)  # type: ignore[assignment]
+    texts, starts, ends, start_logits, end_logits, scores = spans
     if not texts:
-        return Prediction(example.id, "", None, None, 1.0 if with_null else 0.0, (), null_score, math.inf)
+        return Prediction(name, "", None, None, 1.0 if with_null else 0.0, (), null_score, math.inf)
     probabilities = softmax([*scores, null_score] if with_null else scores)
     candidates = tuple(map(Candidate, texts, starts, ends, start_logits, end_logits, probabilities))
     return Prediction(
-        example.id, texts[0], starts[0], ends[0], probabilities[0], candidates, null_score, null_score - scores[0]
+        name, texts[0], starts[0], ends[0], probabilities[0], candidates, null_score, null_score - scores[0]
     )
 
 

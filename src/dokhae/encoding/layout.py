@@ -11,6 +11,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from dokhae.encoding.offsets import Ints, tidy
+from dokhae.encoding.rewriting import Rewriter
 from dokhae.errors import ModelError
 
 
@@ -46,19 +47,29 @@ class TokenizedText:
 class PairTokenizer:
     """A fast tokenizer seen as two things: texts -> tokens with exact offsets, and the layout of a pair."""
 
-    def __init__(self, tokenizer: Tokenizer, layout: Layout) -> None:
-        self._tokenizer = Tokenizer.from_str(tokenizer.to_str())  # a copy: ours neither pads nor truncates
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
+    def __init__(self, tokenizer: Tokenizer, layout: Layout, rewriter: Rewriter | None = None) -> None:
+        own = Tokenizer.from_str(tokenizer.to_str())  # a copy: ours neither pads nor truncates
+        own.no_padding()
+        own.no_truncation()
         self.layout = layout
+        self._rewriter = rewriter
+        self._tokenizer = own if rewriter is None else rewriter.prepared(own)
+        # of the tokenizer as it was: one that a rewriter has prepared may have two entries for an id
+        self._identity = f"{own.to_str()}{layout}{'' if rewriter is None else rewriter.identity}"
         self._word_mark = self._tokenizer.token_to_id("▁")
         self._unknown = _unknown_id(self._tokenizer)
 
     @classmethod
-    def of(cls, fast: Any, input_names: Sequence[str] | None = None) -> PairTokenizer:  # noqa: ANN401
+    def of(
+        cls,
+        fast: Any,  # noqa: ANN401
+        input_names: Sequence[str] | None = None,
+        rewriter: Rewriter | None = None,
+    ) -> PairTokenizer:
         """Ask a fast tokenizer of transformers for its layout; input_names: where the model takes fewer inputs.
 
-        Raises ModelError where it has no CLS or no padding token.
+        rewriter: changes the texts before the tokenizer sees them. Raises ModelError where the tokenizer has no CLS or
+        no padding token, or cannot read what the rewriter writes.
         """
         for name in ("cls_token_id", "pad_token_id"):
             if getattr(fast, name) is None:
@@ -66,12 +77,12 @@ class PairTokenizer:
                     f"{fast.name_or_path}: its tokenizer has no {name[:3].upper()} token, "
                     "so it cannot feed a span head; choose an encoder such as BERT, RoBERTa or ELECTRA"
                 )
-        return cls(fast.backend_tokenizer, _probe(fast, tuple(input_names or fast.model_input_names)))
+        return cls(fast.backend_tokenizer, _probe(fast, tuple(input_names or fast.model_input_names)), rewriter)
 
     @property
     def identity(self) -> str:
         """Everything that shapes its output, as text (for the cache key)."""
-        return f"{self._tokenizer.to_str()}{self.layout}"
+        return self._identity
 
     @property
     def unknown_id(self) -> int | None:
@@ -80,21 +91,27 @@ class PairTokenizer:
 
     def tokenize(self, texts: Sequence[str]) -> list[TokenizedText]:
         """Tokens of each text, without special tokens, offsets into the text as it was given."""
-        skipped = [self._removed_at_start(text) for text in texts]
-        visible = [text[skip:] for text, skip in zip(texts, skipped, strict=True)]
+        written = None if self._rewriter is None else self._rewriter.rewrite(texts)
+        seen = texts if written is None else written.texts
+        skipped = [self._removed_at_start(text) for text in seen]
+        visible = [text[skip:] for text, skip in zip(seen, skipped, strict=True)]
         encodings = self._tokenizer.encode_batch(visible, add_special_tokens=False)
         lengths = np.array([len(encoding) for encoding in encodings], dtype=np.int32)
         ids = np.fromiter(chain.from_iterable(encoding.ids for encoding in encodings), np.int32)
         pairs = chain.from_iterable(encoding.offsets for encoding in encodings)
         offsets = np.fromiter(chain.from_iterable(pairs), np.int32).reshape(-1, 2)
         offsets += np.repeat(np.array(skipped, dtype=np.int32), lengths)[:, None]
-        starts, ends = self._tidy(texts, ids, offsets, lengths)
+        starts, ends = offsets[:, 0], offsets[:, 1]
+        if written is not None:
+            starts, ends = written.in_the_texts(starts, ends, lengths)
+        starts, ends = self._tidy(texts, ids, starts, ends, lengths)
         bounds = pairwise([0, *np.cumsum(lengths).tolist()])
         return [TokenizedText(ids[first:last], starts[first:last], ends[first:last]) for first, last in bounds]
 
     def tokenize_ids(self, texts: Sequence[str]) -> list[Ints]:
         """Token ids alone, for questions."""
-        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        seen = list(texts) if self._rewriter is None else self._rewriter.rewrite(texts).texts
+        encodings = self._tokenizer.encode_batch_fast(seen, add_special_tokens=False)
         return [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
 
     def normalized(self, text: str) -> str:
@@ -109,9 +126,8 @@ class PairTokenizer:
         """
         return next((index for index, character in enumerate(text) if self.normalized(character)), len(text))
 
-    def _tidy(self, texts: Sequence[str], ids: Ints, offsets: Ints, lengths: Ints) -> tuple[Ints, Ints]:
+    def _tidy(self, texts: Sequence[str], ids: Ints, starts: Ints, ends: Ints, lengths: Ints) -> tuple[Ints, Ints]:
         """The exact ranges of the tokens of some texts, each in its own; lengths: tokens of each text."""
-        starts, ends = offsets[:, 0], offsets[:, 1]
         if self._word_mark is not None:
             # a lone word mark stands for a space that may not even be there, yet it claims the first letter
             ends = np.where(ids == self._word_mark, starts, ends)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import unicodedata
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dokhae.korean.texts import code_points
 
 Ints = NDArray[np.int32]
 
@@ -34,12 +35,6 @@ def tidy(text: str, starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
         left_out[position] = continues(text[position])
     ends = np.where(starts < ends, _next_outside(left_out)[ends], ends)
     return np.maximum.accumulate(starts), np.maximum.accumulate(ends)
-
-
-def code_points(text: str) -> NDArray[np.uint32]:
-    """The code points of a text, (character,)."""
-    byte_order = "utf-32-le" if sys.byteorder == "little" else "utf-32-be"
-    return np.frombuffer(text.encode(byte_order), dtype=np.uint32)
 
 
 def continues(character: str) -> bool:

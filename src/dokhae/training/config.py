@@ -11,6 +11,8 @@ from typing import Literal
 from dokhae.decoding import DecodingConfig
 from dokhae.encoding import WindowConfig
 from dokhae.errors import SettingsError
+from dokhae.korean.splitting import Split
+from dokhae.korean.trimming import Trim
 
 Which = Literal["last", "best", "all"]  # of a run's checkpoints
 Watch = Callable[[int, dict[str, float]], None]  # (optimizer steps done, {"loss", "em", "f1"} on the dev file)
@@ -83,6 +85,10 @@ class TrainConfig:
     # training answers that are not at their offset. skip: leave out their questions; repair: mend what is certain (off
     # by spaces, ...), leave out other such answers, and questions without any left
     misplaced_answers: Literal["error", "skip", "repair"] = "error"
+    # where Korean words are cut before the tokenizer sees them; saved with the model and used by all that reads it
+    korean_split: Split = "none"
+    korean_trim: Trim = "none"  # analyser that finds particles to cut off answers where the tokenizer offers no end
+    morphemes: str | None = None  # analyser of a morpheme BERT: kiwi, mecab, or the address of a service
     trust_remote_code: bool = False  # run Python code that comes with the model
     recipe: str | None = None  # published row that fills what is not given here; `dokhae recipes` lists them
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)

@@ -98,7 +98,7 @@ def _fit(
     if not is_packed(loaded.model):
         log.info("training: in batches of similar length, padded: %s cannot take windows end to end",
                  type(loaded.model).__name__)  # fmt: skip
-    module = ReaderModule(loaded.model.train(), data, loaded.benchmark, config, steps)
+    module = ReaderModule(loaded.model.train(), data, loaded.benchmark, config, steps, loaded.trimmer)
     if processes.size > 1:  # DDP has to know before it takes the model
         freeze(loaded.model, config)
         keep_still(module)

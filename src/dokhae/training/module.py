@@ -16,9 +16,10 @@ from dokhae import metrics
 from dokhae.benchmarks import Benchmark
 from dokhae.decoding import WindowSpans
 from dokhae.encoding import Batch, assemble
+from dokhae.korean.trimming import Trimmer
 from dokhae.model.dropout import replace_dropout
 from dokhae.model.span import explained_memory, span_logits, span_loss, to_tensor
-from dokhae.predict import finish, reduce
+from dokhae.predict import finish, reduce, trim
 from dokhae.training.checkpoints import Diverged
 from dokhae.training.compiling import as_written, compile_encoder
 from dokhae.training.config import TrainConfig
@@ -37,12 +38,21 @@ class Validated(NamedTuple):
 class ReaderModule(pl.LightningModule):
     """An encoder with a span head in training."""
 
-    def __init__(self, model: Any, data: ReaderData, benchmark: Benchmark, config: TrainConfig, steps: int) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        model: Any,  # noqa: ANN401
+        data: ReaderData,
+        benchmark: Benchmark,
+        config: TrainConfig,
+        steps: int,
+        trimmer: Trimmer | None = None,
+    ) -> None:
         super().__init__()
         replace_dropout(model)
         if config.compile:
             compile_encoder(model)
         self.model, self.data, self.benchmark, self.config, self.steps = model, data, benchmark, config, steps
+        self.trimmer = trimmer
         self.validated: list[Validated] = []
         self.validated_at = -1  # optimizer step of the last validation
 
@@ -83,6 +93,8 @@ class ReaderModule(pl.LightningModule):
         threshold = (self.config.null_threshold or 0.0) if rule.has_null else None
         spans = [part.spans for part in validated]
         predictions = finish(self.dev.examples, self.dev.features, spans, self.config.decoding, threshold)
+        if self.trimmer is not None:
+            predictions = trim(self.dev.examples, self.dev.features, predictions, self.trimmer, threshold)
         texts = {prediction.id: prediction.text for prediction in predictions}
         scores = metrics.evaluate(self.dev.examples, texts, rule)
         loss = 0.0

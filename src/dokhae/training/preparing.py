@@ -14,8 +14,10 @@ import torch
 from dokhae import benchmarks
 from dokhae.benchmarks import Benchmark
 from dokhae.encoding import PairTokenizer, assemble
+from dokhae.encoding.korean import tokenizer_of
 from dokhae.encoding.report import hangul_warning
 from dokhae.errors import SettingsError
+from dokhae.korean.trimming import Trimmer, trimmer
 from dokhae.model import inputs, loading
 from dokhae.model.devices import choose_precision
 from dokhae.model.span import span_logits
@@ -55,6 +57,7 @@ class Loaded:
     fast: Any  # transformers' tokenizer
     tokenizer: PairTokenizer
     identity: Identity
+    trimmer: Trimmer | None
 
 
 def settled(config: TrainConfig, device: str, processes: Processes) -> TrainConfig:
@@ -105,8 +108,9 @@ def load(config: TrainConfig, device: str) -> Loaded:
     check_length(config, inputs.longest_input(model))
     check_optimizer(model, config, device)
     check_strategy(model, config, device)
-    tokenizer = PairTokenizer.of(fast, inputs.input_names(fast, model))
-    return Loaded(benchmark, train, dev, model, fast, tokenizer, identity_of(model, tokenizer))
+    tokenizer = tokenizer_of(fast, inputs.input_names(fast, model), config.korean_split, config.morphemes)
+    cutter = trimmer(config.korean_trim)
+    return Loaded(benchmark, train, dev, model, fast, tokenizer, identity_of(model, tokenizer), cutter)
 
 
 def make_data(loaded: Loaded, config: TrainConfig, show: bool, processes: Processes) -> ReaderData:

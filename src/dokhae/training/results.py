@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,11 +15,12 @@ from dokhae.benchmarks import Benchmark
 from dokhae.decoding import choose
 from dokhae.encoding import Layout
 from dokhae.files import sha256, write_json
+from dokhae.korean.trimming import Trimmer
 from dokhae.model.devices import Precision, usable_precision
 from dokhae.model.saving import save_model
 from dokhae.model.span import TorchScore
 from dokhae.outputs import write_predictions
-from dokhae.predict import ALONE, World, predict
+from dokhae.predict import ALONE, World, predict, trim
 from dokhae.progress import track
 from dokhae.settings import NullThreshold, ReaderSettings
 from dokhae.training.checkpoints import LAST, Checkpoints
@@ -32,6 +34,20 @@ log = logging.getLogger("dokhae")
 
 
 @dataclass(frozen=True, slots=True)
+class Trimmed:
+    """What cutting particles off the answers did to the scores."""
+
+    mended: int  # questions whose exact match is due to it
+    harmed: int  # questions whose exact match it took away
+    without: dict[str, float | int]  # the scores without it, at the same null threshold
+
+    def in_words(self) -> str:
+        """For the log."""
+        scores = ", ".join(f"{name} {value:.2f}" for name, value in self.without.items() if isinstance(value, float))
+        return f"particles cut off answers: {self.mended} questions mended, {self.harmed} harmed; without it {scores}"
+
+
+@dataclass(frozen=True, slots=True)
 class Scored:
     """A model's answers to the dev split, and what the official rule says of them."""
 
@@ -39,6 +55,7 @@ class Scored:
     threshold: NullThreshold | None  # None: the benchmark has no unanswerable questions
     scores: dict[str, float | int]
     digest: str  # SHA-256 of the dev file
+    trim: Trimmed | None = None  # None: answers were not trimmed
 
     def content(self, config: TrainConfig) -> dict[str, Any]:
         """As scores.json has it."""
@@ -50,6 +67,8 @@ class Scored:
         }
         if self.threshold is not None:
             report["null_threshold"] = self.threshold.described(self.digest)
+        if self.trim is not None:
+            report["korean_trim"] = {"analyser": config.korean_trim, **asdict(self.trim)}
         return report
 
 
@@ -64,6 +83,7 @@ class Scorer:
     layout: Layout
     device: str
     world: World = ALONE
+    trimmer: Trimmer | None = None
 
     def __call__(self, model: torch.nn.Module, show: bool) -> Scored:
         """Answer every question, with the null threshold of the config or else one fitted here."""
@@ -80,17 +100,35 @@ class Scorer:
                 update,
                 self.world,
             )
-        digest = sha256(self.dev_file)
+        digest, found = sha256(self.dev_file), always_answered
+        if self.trimmer is not None:
+            answering = float("inf") if rule.has_null else None
+            found = trim(self.dev.examples, self.dev.features, found, self.trimmer, answering, self.world)
         if not rule.has_null:
             threshold = None
         elif given is None:
-            threshold = fit_threshold(self.dev.examples, always_answered, rule, self.dev_file.name, digest)
+            threshold = fit_threshold(self.dev.examples, found, rule, self.dev_file.name, digest)
         else:
             threshold = NullThreshold(given, "set")
         value = None if threshold is None else threshold.value
-        predictions = [choose(prediction, value) for prediction in always_answered]
-        texts = {prediction.id: prediction.text for prediction in predictions}
-        return Scored(predictions, threshold, metrics.evaluate(self.dev.examples, texts, rule), digest)
+        predictions = [choose(prediction, value) for prediction in found]
+        scores = metrics.evaluate(self.dev.examples, texts_of(predictions), rule)
+        if self.trimmer is None:
+            return Scored(predictions, threshold, scores, digest)
+        before = texts_of([choose(prediction, value) for prediction in always_answered])
+        return Scored(predictions, threshold, scores, digest, self.trimmed(texts_of(predictions), before))
+
+    def trimmed(self, texts: Mapping[str, str], before: Mapping[str, str]) -> Trimmed:
+        """What has become of answers since they were trimmed."""
+        examples, rule = self.dev.examples, self.benchmark.rule
+        now, then = (metrics.score_each(examples, each, rule) for each in (texts, before))
+        changes = [now[name][0] - then[name][0] for name in now]
+        return Trimmed(changes.count(1.0), changes.count(-1.0), metrics.evaluate(examples, before, rule))
+
+
+def texts_of(predictions: Sequence[Prediction]) -> dict[str, str]:
+    """Question id -> answer."""
+    return {prediction.id: prediction.text for prediction in predictions}
 
 
 def keep_model(
@@ -115,6 +153,9 @@ def keep_model(
         decoding=config.decoding,
         null_threshold=threshold if benchmark.rule.has_null else None,
         precision=cast(Precision, config.precision),  # no longer auto
+        korean_split=config.korean_split,
+        korean_trim=config.korean_trim,
+        morphemes=config.morphemes,
     )
     with processes.together():
         if processes.first:
@@ -135,7 +176,10 @@ def score(
     if module.data.dev is None or config.dev is None:
         return {}
     layout, processes = module.data.layout, module.data.processes
-    scored = Scorer(config, benchmark, module.data.dev, config.dev, layout, device, processes)(module.model, show)
+    scorer = Scorer(config, benchmark, module.data.dev, config.dev, layout, device, processes, module.trimmer)
+    scored = scorer(module.model, show)
+    if scored.trim is not None:
+        log.info(scored.trim.in_words())
     report = scored.content(config)
     with processes.together():
         if processes.first:

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import torch
 
 from dokhae import benchmarks
-from dokhae.encoding import PairTokenizer
+from dokhae.encoding.korean import tokenizer_of
 from dokhae.errors import DataError, SettingsError
 from dokhae.files import write_json
+from dokhae.korean.trimming import trimmer
 from dokhae.metrics import Rule
 from dokhae.model import inputs, loading
 from dokhae.model.devices import choose_device
@@ -47,9 +48,10 @@ def score_checkpoints(run: Path, which: Which, device: str, show: bool, trust_re
     source = loading.locate(run if (run / "model").is_dir() else config.model)
     fast = loading.load_tokenizer(source, config.trust_remote_code)
     model = loading.load_model(source, config.trust_remote_code)
-    tokenizer = PairTokenizer.of(fast, inputs.input_names(fast, model))
+    tokenizer = tokenizer_of(fast, inputs.input_names(fast, model), config.korean_split, config.morphemes)
     split = make_split("dev", examples, tokenizer, config.windows, show)
-    scorer = Scorer(config, benchmark, split, config.dev, tokenizer.layout, choose_device(device))
+    cutter = trimmer(config.korean_trim)
+    scorer = Scorer(config, benchmark, split, config.dev, tokenizer.layout, choose_device(device), trimmer=cutter)
     entries = [scored(scorer, model, each, show) for each in chosen(kept, which)]
     report = {**best_of(entries, config.keep.best_by, benchmark.rule, kept), "checkpoints": entries}
     write_json(run / "best_results.json", report)

@@ -1,0 +1,103 @@
+"""MeCab-ko (python-mecab-ko) as an analyser. `python -m dokhae.korean.mecab` is one of its worker processes."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from typing import Any
+
+from dokhae.errors import AnalyserError, optional
+from dokhae.korean.morphemes import Morpheme
+
+# MeCab-ko's own tags -> Sejong's; SY, the other symbols, are told apart by SYMBOLS.
+SEJONG = {"SC": "SP", "SSO": "SS", "SSC": "SS", "NNBC": "NNB", "UNKNOWN": "UNK", "UN": "UNK"}
+SYMBOLS = {**dict.fromkeys(".?!", "SF"), **dict.fromkeys(",·:/", "SP"), **dict.fromkeys("~-∼－～", "SO")}
+SYMBOLS |= dict.fromkeys("\"'“”‘’`()[]{}<>〈〉《》「」『』【】―", "SS") | dict.fromkeys("…", "SE")
+PART = re.compile(r"(.+?)/([A-Z]+)/[^+]*(?:\+|$)")  # of an expression: 하/XSV/*+았/EP/*
+ALONE = 200_000  # characters: a second's work, for which no other process is started
+
+
+class Mecab:
+    """It holds Python's lock while it works, so the cores share a long work in processes of their own."""
+
+    def __init__(self, processes: int | None = None) -> None:
+        self._mecab = _loaded()
+        self._processes = processes or len(os.sched_getaffinity(0))
+
+    @property
+    def identity(self) -> str:
+        """Name and versions of program and dictionary."""
+        return f"mecab {version('python-mecab-ko')} {version('python-mecab-ko-dic')}"
+
+    def analyse(self, texts: Sequence[str]) -> list[list[Morpheme]]:
+        """See Analyser."""
+        if self._processes == 1 or sum(map(len, texts)) < ALONE:
+            return [_sejong(self._mecab.parse(text)) for text in texts]
+        shares = [texts[number :: self._processes] for number in range(self._processes)]
+        found: list[list[Morpheme]] = [[] for _ in texts]
+        with ThreadPoolExecutor(self._processes) as threads:
+            for number, share in enumerate(threads.map(_in_a_process, shares)):
+                found[number :: self._processes] = share
+        return found
+
+
+@functools.cache
+def _loaded() -> Any:  # noqa: ANN401 - a mecab.MeCab
+    with optional("the analyser mecab", "korean"):
+        import mecab
+    return mecab.MeCab()
+
+
+def _sejong(parsed: Sequence[Any]) -> list[Morpheme]:
+    found: list[Morpheme] = []
+    for one in parsed:
+        start, end, tag = one.span.start, one.span.end, one.feature.pos
+        if tag == "SY":
+            found += [Morpheme(character, SYMBOLS.get(character, "SW"), start + place, start + place + 1)
+                      for place, character in enumerate(one.surface)]  # fmt: skip
+        elif "+" in tag:
+            found += _parts(one.surface, PART.findall(one.feature.expression), start)
+        else:
+            found.append(Morpheme(one.surface, SEJONG.get(tag, tag), start, end))
+    return found
+
+
+def _parts(surface: str, parts: Sequence[tuple[str, str]], start: int) -> list[Morpheme]:
+    """The morphemes of a fused one: each on its own characters where they are written out, else all on all of them."""
+    end = start + len(surface)
+    if "".join(lemma for lemma, _ in parts) != surface:
+        return [Morpheme(_compatible(lemma), tag, start, end) for lemma, tag in parts]
+    found = []
+    for lemma, tag in parts:
+        found.append(Morpheme(lemma, tag, start, start + len(lemma)))
+        start += len(lemma)
+    return found
+
+
+def _compatible(lemma: str) -> str:
+    """With the letters that stand alone, ㄴ, in place of the final ones of a syllable, ᆫ."""
+    return lemma.translate(FINALS)
+
+
+FINALS = dict(zip(range(0x11A8, 0x11C3), "ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ", strict=True))
+
+
+def _in_a_process(texts: Sequence[str]) -> list[list[Morpheme]]:
+    command = [sys.executable, "-m", "dokhae.korean.mecab"]  # multiprocessing would run the caller's script again
+    done = subprocess.run(command, input=json.dumps(texts).encode(), capture_output=True, check=False)
+    if done.returncode:
+        reason = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise AnalyserError(f"the analyser mecab ended in a process of its own: {reason}; "
+                            "use --korean_split particles, or set a smaller number of cores (taskset)")  # fmt: skip
+    return [[Morpheme(*each) for each in text] for text in json.loads(done.stdout)]
+
+
+if __name__ == "__main__":
+    json.dump(Mecab(1).analyse(json.load(sys.stdin)), sys.stdout)

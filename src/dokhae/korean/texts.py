@@ -1,0 +1,86 @@
+"""Texts as arrays of characters: code points, and the script of each."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Codes = NDArray[np.uint32]
+UTF_32 = "utf-32-le" if sys.byteorder == "little" else "utf-32-be"
+
+SPACE, HANGUL, HAN, DIGIT, LETTER, OTHER, ATTACHED = range(7)
+HANGUL_RANGES = ((0x1100, 0x11FF), (0x3131, 0x318E), (0xA960, 0xA97F), (0xAC00, 0xD7FF), (0xFFA0, 0xFFDC))
+HAN_RANGES = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))
+BASIC = 0x10000  # code points of the basic plane, whose scripts are kept in a table
+
+
+def code_points(text: str) -> Codes:
+    """The code points of a text, (character,)."""
+    return np.frombuffer(text.encode(UTF_32, "surrogatepass"), dtype=np.uint32)
+
+
+def text_of(codes: Codes) -> str:
+    """The text of code points."""
+    return codes.tobytes().decode(UTF_32, "surrogatepass")
+
+
+def joined(texts: Sequence[str]) -> tuple[Codes, NDArray[np.int64]]:
+    """All texts as one, with a character that is a space behind each; and where each of them begins, (text + 1,)."""
+    sizes = np.array([len(text) + 1 for text in texts], dtype=np.int64)
+    return code_points("".join(f"{text}\n" for text in texts)), np.concatenate([[0], np.cumsum(sizes)])
+
+
+def scripts(codes: Codes) -> NDArray[np.uint8]:
+    """The script of each character, (character,): one of the names above.
+
+    What is attached (a combining mark, a joiner, a character that nobody sees) is of the script that it stands behind,
+    a separator between two digits a digit.
+    """
+    found = _looked_up(codes)[bearers(codes)]
+    digits = found == DIGIT
+    separators = ((codes == ord(".")) | (codes == ord(",")))[1:-1] & digits[:-2] & digits[2:]
+    found[1:-1][separators] = DIGIT
+    return found
+
+
+def bearers(codes: Codes) -> NDArray[np.intp]:
+    """For each character the number of the one that it belongs to: its own, or where it is attached that before it."""
+    places = np.arange(len(codes))
+    behind = attached(codes)
+    return np.maximum.accumulate(np.where(behind, 0, places)) if behind.any() else places
+
+
+def attached(codes: Codes) -> NDArray[np.bool_]:
+    """Which characters belong to the one before them: marks, joiners, and those that nobody sees."""
+    return np.equal(_looked_up(codes), ATTACHED)
+
+
+def _looked_up(codes: Codes) -> NDArray[np.uint8]:
+    found = _scripts()[np.minimum(codes, BASIC - 1)]
+    beyond = np.flatnonzero(codes >= BASIC)
+    if len(beyond):  # few, so they are asked one by one
+        kinds, which = np.unique(codes[beyond], return_inverse=True)
+        found[beyond] = np.array([_script_of(chr(code)) for code in kinds.tolist()], dtype=np.uint8)[which]
+    return found
+
+
+@functools.cache
+def _scripts() -> NDArray[np.uint8]:
+    return np.array([_script_of(chr(code)) for code in range(BASIC)], dtype=np.uint8)
+
+
+def _script_of(character: str) -> int:
+    code, category = ord(character), unicodedata.category(character)
+    if character.isspace():
+        return SPACE
+    if category[0] in "MC":  # C: joiners, controls, what is private or not assigned; many normalisers drop these
+        return ATTACHED
+    for script, ranges in ((HANGUL, HANGUL_RANGES), (HAN, HAN_RANGES)):
+        if any(first <= code <= last for first, last in ranges):
+            return script
+    return DIGIT if category == "Nd" else LETTER if category[0] == "L" else OTHER
