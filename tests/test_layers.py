@@ -19,7 +19,7 @@ COMMON_THIRD = frozenset({"yaml", "rich"})
 EVERYTHING = frozenset(path.stem for path in SOURCES.iterdir() if path.suffix in ("", ".py") and path.stem[0] != "_")
 HEAVY = (
     "torch", "transformers", "lightning", "matplotlib", "pyarrow", "sentencepiece", "huggingface_hub", "httpx2",
-    "optuna", "sqlalchemy", "kiwipiepy", "mecab",
+    "optuna", "sqlalchemy", "kiwipiepy", "mecab", "tensorflow",
 )  # fmt: skip
 
 
@@ -42,7 +42,9 @@ ROOMS = {
     "data": Room(third="bs4 lxml pyarrow", late_third="httpx2"),
     "korean": Room(third="numpy", late_third="kiwipiepy mecab httpx2"),
     "encoding": Room(ours="korean", third="numpy tokenizers platformdirs", late_third="filelock"),
-    "model": Room(third="numpy torch transformers huggingface_hub tokenizers", late_third="sentencepiece"),
+    "model": Room(
+        third="numpy torch transformers huggingface_hub tokenizers", late_third="sentencepiece safetensors tensorflow"
+    ),
     "decoding": Room(ours="korean", third="numpy"),
     "metrics": Room(third="numpy bs4"),
     "benchmarks": Room(ours="data metrics"),

@@ -14,6 +14,7 @@ from dokhae.encoding import WindowConfig
 from dokhae.errors import ModelError, SettingsError
 from dokhae.model.devices import fastest
 from dokhae.model.frozen import FrozenLinear
+from dokhae.reader import _analyser
 from dokhae.settings import NullThreshold, ReaderSettings
 from dokhae.types import Example
 from tiny_models import KINDS, make_model
@@ -192,3 +193,14 @@ def test_a_precision_that_the_device_lacks_becomes_fp32_unless_it_was_asked_for(
     assert reader.score.precision == "fp32"
     with pytest.raises(SettingsError, match="fp16 needs a GPU"):
         Reader.load(tiny_bert, "cpu", "fp16", settings)
+
+
+def test_texts_go_to_no_address_that_a_stranger_has_chosen(tmp_path):
+    address = "https://example.org/api/morpheme/etri"
+    with pytest.raises(ModelError, match="Org/model: its settings send every question and context to https://example"):
+        _analyser(address, None, "Org/model", None)
+    assert _analyser(address, "mecab", "Org/model", None) == "mecab"
+    assert _analyser(address, address, "Org/model", None) == address
+    assert _analyser(address, None, str(tmp_path), tmp_path) == address  # one's own folder
+    assert _analyser("kiwi", None, "Org/model", None) == "kiwi"
+    assert _analyser(None, None, "Org/model", None) is None

@@ -10,7 +10,8 @@ from pathlib import Path
 from dokhae.encoding import Features, PairTokenizer, build_features
 from dokhae.encoding.korean import tokenizer_of
 from dokhae.encoding.report import cut_questions, hangul_warning
-from dokhae.errors import DataError, SettingsError
+from dokhae.errors import DataError, ModelError, SettingsError
+from dokhae.korean.analysis import is_address
 from dokhae.korean.trimming import Trim, trimmer
 from dokhae.predict import ALONE, Score, Way, World, predict_each
 from dokhae.settings import FILE_NAME, NullThreshold, ReaderSettings
@@ -48,13 +49,15 @@ class Reader:
         precision: str | None = None,
         settings: ReaderSettings | None = None,
         trust_remote_code: bool = False,
+        morphemes: str | None = None,
     ) -> Reader:
         """Load a reader from a model folder, a run folder (its `model/`), or the hub.
 
         precision: fp32, bf16, fp16 or auto (the fastest of the device); by default the one that the model was scored
         in, or fp32 where the device cannot compute in that. settings: overrides what was saved with the model; a model
-        that dokhae did not train has the defaults, cut to what its positions allow. Raises ModelError where there is no
-        such model, or none with a fast tokenizer.
+        that dokhae did not train has the defaults, cut to what its positions allow. morphemes: the analyser of a
+        morpheme BERT in place of the saved one. Raises ModelError where there is no such model, or none with a fast
+        tokenizer, and for one from the hub that would send texts to an address of its own.
         """
         from dokhae.model import inputs, loading
 
@@ -65,6 +68,9 @@ class Reader:
         if settings is None:
             saved = loading.find_file(source, FILE_NAME)
             settings = (ReaderSettings.load(saved.parent) if saved else None) or _defaults(longest)
+        analyser = _analyser(settings.morphemes, morphemes, str(model), source.folder)
+        if analyser != settings.morphemes:
+            settings = replace(settings, morphemes=analyser)
         names = inputs.input_names(fast, network)
         tokenizer = tokenizer_of(fast, names, settings.korean_split, settings.morphemes)
 
@@ -144,3 +150,11 @@ def _defaults(longest: int | None) -> ReaderSettings:
     if longest is None or longest >= settings.windows.max_length:
         return settings
     return replace(settings, windows=replace(settings.windows, max_length=longest, overlap=longest // 4))
+
+
+def _analyser(saved: str | None, given: str | None, model: str, folder: Path | None) -> str | None:
+    """Which analyser a model's texts go to; ModelError where that would be an address that a stranger has chosen."""
+    if given is None and is_address(saved) and folder is None:
+        raise ModelError(f"{model}: its settings send every question and context to {saved} for analysis; say "
+                         f"--morphemes {saved} if that is what you want, or --morphemes mecab")  # fmt: skip
+    return given or saved

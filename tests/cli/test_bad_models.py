@@ -59,7 +59,7 @@ def test_an_empty_folder(refused, tmp_path):
     (tmp_path / "empty").mkdir()
     assert refused(tmp_path / "empty", "train", "ceiling") == (
         f"{tmp_path / 'empty'}: is a folder without a model: "
-        "it has none of config.json, tokenizer_config.json, tokenizer.json"
+        "it has none of config.json, tokenizer_config.json, tokenizer.json, vocab.korean_morp.list"
     )
 
 

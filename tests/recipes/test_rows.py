@@ -193,8 +193,15 @@ def test_rows_of_four_devices_are_gluonnlps_and_large_models():
 
 def test_rows_name_what_they_lack():
     needs = {name.partition("/")[0]: row.needs for name, row in ROWS.items() if row.needs}
-    assert needs == {"gluonnlp": "joint answerability head", "etri": "morpheme tokenizer and encoder"}
-    assert [name for name, row in ROWS.items() if row.model is None and not row.needs] == []
+    assert needs == {"gluonnlp": "joint answerability head"}
+    open_rows = [name for name, row in ROWS.items() if row.model is None and not row.needs]
+    assert open_rows == ["etri/korquad-1.0/etri-morpheme-bert"]  # ETRI itself gives its weights
+
+
+def test_only_a_morpheme_bert_is_given_morphemes():
+    assert {name: config_of(row).morphemes for name, row in ROWS.items() if config_of(row).morphemes} == {
+        "etri/korquad-1.0/etri-morpheme-bert": "mecab"
+    }
 
 
 @by_name

@@ -100,6 +100,8 @@ def test_settings_of_a_row_can_be_changed_one_by_one():
 def test_rows_that_cannot_run_are_refused(table):
     with pytest.raises(SettingsError, match="does not have yet: joint answerability head"):
         recipes.config_of(recipes.find("gluonnlp/squad-2.0/electra-base"))
+    with pytest.raises(SettingsError, match=r"with --model FOLDER\. The linear .*aiopen\.etri\.re\.kr"):
+        recipes.config_of(recipes.find("etri/korquad-1.0/etri-morpheme-bert"))
     own = recipes.find(f"{table()}/squad-1.1/own")
     with pytest.raises(SettingsError, match="its weights are on no hub; give the encoder with --model FOLDER. Ask us."):
         recipes.config_of(own)

@@ -29,6 +29,7 @@ def ask(
     top: int = 1,
     format: Literal["text", "json"] = "text",
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    morphemes: str | None = None,
     trust_remote_code: bool = False,
 ) -> None:
     """Ask one question about a text; the answer is shown in its context, with its character offsets.
@@ -42,6 +43,7 @@ def ask(
         top: how many candidates to show
         format: for people, or one JSON object
         device: where to run
+        morphemes: analyser of a morpheme BERT: kiwi, mecab, or the address of a service; by default the model's own
         trust_remote_code: run Python code that comes with the model
     """
     from dokhae.errors import SettingsError
@@ -54,7 +56,7 @@ def ask(
         raise SettingsError(f"top is {top}; it has to be at least 1")
     # bytes, as from a file: text streams turn \r\n into \n, and the offsets would not be those of the input
     text = decoded(sys.stdin.buffer.read(), "standard input") if context == "-" else read_text(Path(context))
-    reader = Reader.load(model, device, trust_remote_code=trust_remote_code)
+    reader = Reader.load(model, device, trust_remote_code=trust_remote_code, morphemes=morphemes)
     threshold = reader.settings.null_threshold
     prediction = reader(question=question, context=text)
     if format == "json":

@@ -44,6 +44,7 @@ def predict(
     precision: Literal["auto", "fp32", "bf16", "fp16"] | None = None,
     devices: int | None = None,
     korean_trim: Trim | None = None,
+    morphemes: str | None = None,
     trust_remote_code: bool = False,
 ) -> None:
     """Answer every question of a data file, with the windows, decoding and threshold that were saved with the model.
@@ -65,6 +66,7 @@ def predict(
             scored in
         korean_trim: analyser that finds particles to cut off the answers, or none; by default the model's own
         devices: processes that share the questions, one a device; as many as torchrun or SLURM has started, else 1
+        morphemes: analyser of a morpheme BERT: kiwi, mecab, or the address of a service; by default the model's own
         trust_remote_code: run Python code that comes with the model
     """
     from dokhae.errors import SettingsError
@@ -91,6 +93,7 @@ def predict(
         devices,
         trust_remote_code,
         korean_trim,
+        morphemes,
     )
     if devices is None and not os.environ.keys() & LAUNCHED:
         answer(asked, ALONE)
@@ -119,6 +122,7 @@ class Questions:
     devices: int | None
     trust_remote_code: bool
     korean_trim: Trim | None
+    morphemes: str | None
     nodes: int = 1  # several are torchrun's or SLURM's to start
 
 
@@ -138,7 +142,8 @@ def answer(asked: Questions, world: World) -> None:
     from dokhae.progress import track
     from dokhae.reader import Reader
 
-    reader = Reader.load(asked.model, asked.device, asked.precision, trust_remote_code=asked.trust_remote_code)
+    trusted, analyser = asked.trust_remote_code, asked.morphemes
+    reader = Reader.load(asked.model, asked.device, asked.precision, trust_remote_code=trusted, morphemes=analyser)
     name = asked.benchmark or reader.settings.benchmark
     if name is None:
         log.warning("%s: does not say for which benchmark it was trained, so every question gets an answer; "

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,10 @@ from tokenizers.pre_tokenizers import ByteLevel
 from dokhae.encoding.rewriting import Rewritten
 from dokhae.errors import ModelError
 from dokhae.korean.splitting import Joined, Splitter
-from dokhae.korean.texts import bearers, text_of
+from dokhae.korean.texts import BASIC, text_of
 
 # Signs of Roman coins and weights: no letters, no punctuation, in no normaliser's table, and in hardly any text.
+FIRST, LAST = ord("가"), ord("힣")  # syllables
 MARKS = "\U00010196\U00010197\U00010198\U00010199\U0001019a\U0001019b"
 
 
@@ -33,6 +34,7 @@ class Cutting:
         self._splitter = splitter
         self._mark, self._instead = MARKS[0], MARKS[1]
         self._apart: Callable[[str], bool] = lambda character: False
+        self._pairs: Pairs | None = None
 
     @property
     def identity(self) -> str:
@@ -43,6 +45,7 @@ class Cutting:
         """See Rewriter. Raises ModelError for a tokenizer whose pieces have no form that continues a word."""
         self._mark, self._instead = _free_marks(tokenizer)
         self._apart = _apart(tokenizer)
+        self._pairs = _pairs(tokenizer)
         state = json.loads(tokenizer.to_str())
         behaviour = _continue_words(state["model"], self._mark)
         own = state["pre_tokenizer"]
@@ -53,26 +56,70 @@ class Cutting:
     def rewrite(self, texts: Sequence[str]) -> Rewritten:
         """See Rewriter."""
         found = self._splitter.cut(texts)
-        cuts = found.cuts[~self._beside_words(found)]
+        cuts = found.cuts[~(self._beside_words(found) | self._crossed_by_nothing(found))]
+        own = np.ones(len(found.codes) + len(cuts), dtype=bool)  # not a mark that is put in
+        own[cuts + np.arange(len(cuts))] = False
+        codes = np.full(len(own), ord(self._mark), dtype=np.uint32)
         # who writes about Roman coins gets another one in the tokenizer's eyes
-        codes = np.where(found.codes == ord(self._mark), np.uint32(ord(self._instead)), found.codes)
-        written = text_of(np.insert(codes, cuts, ord(self._mark)))
+        codes[own] = np.where(found.codes == ord(self._mark), ord(self._instead), found.codes)
+        written = text_of(codes)
         begins = found.begins + np.searchsorted(cuts, found.begins)
-        visible = np.insert(np.ones(len(codes), dtype=np.int32), cuts, 0)
-        ends = np.cumsum(visible, dtype=np.int32) - np.repeat(found.begins[:-1], np.diff(begins)).astype(np.int32)
-        return Rewritten(
-            [written[first : after - 1] for first, after in pairwise(begins.tolist())], ends - visible, ends
-        )
+        pieces = [written[first : after - 1] for first, after in pairwise(begins.tolist())]
+        ends = np.cumsum(own, dtype=np.int32) - np.repeat(found.begins[:-1], np.diff(begins)).astype(np.int32)
+        return Rewritten(pieces, ends - own, ends)
 
     def _beside_words(self, found: Joined) -> NDArray[np.bool_]:
         """Which cuts stand beside a character that is a word of its own to the tokenizer: they say nothing."""
-        before = bearers(found.codes)[found.cuts - 1]  # a normaliser may drop what is attached
-        sides = found.codes[np.concatenate([before, found.cuts])]
-        others = np.flatnonzero((sides < ord("가")) | (sides > ord("힣")))
+        sides = found.codes[np.concatenate([found.before, found.cuts])]
+        others = np.flatnonzero((sides < FIRST) | (sides > LAST))
         kinds, which = np.unique(sides[others], return_inverse=True)
         beside = np.zeros(sides.size, dtype=bool)
         beside[others] = np.array([self._apart(chr(code)) for code in kinds.tolist()], dtype=bool)[which]
         return beside[: len(found.cuts)] | beside[len(found.cuts) :]
+
+    def _crossed_by_nothing(self, found: Joined) -> NDArray[np.bool_]:
+        """Which cuts no token would cross: no entry has the two syllables in a row, and tokens are the same without it.
+
+        Words with a character that has no entry keep their cuts, for they would become one unknown token.
+        """
+        before, behind = (found.codes[places] for places in (found.before, found.cuts))
+        if self._pairs is None or not len(before):
+            return np.zeros(len(before), dtype=bool)
+        unknown = ~self._pairs.alone.take(found.codes, mode="clip") & (np.diff(found.words, prepend=0) == 0)
+        known = np.bincount(found.words[unknown], minlength=len(found.codes) + 1)[found.words[found.cuts]] == 0
+        syllables = (before >= FIRST) & (before <= LAST) & (behind >= FIRST) & (behind <= LAST)
+        nothing: NDArray[np.bool_] = known & syllables & ~np.isin(_pair(before, behind), self._pairs.together)
+        return nothing
+
+
+class Pairs(NamedTuple):
+    """What the entries of a tokenizer know of characters."""
+
+    alone: NDArray[np.bool_]  # (code point,) whether it is an entry by itself, wherever in a word; the last one: no
+    together: NDArray[np.int64]  # syllables of Hangul that stand in a row in an entry, as `_pair` numbers them
+
+
+def _pairs(tokenizer: Tokenizer) -> Pairs | None:
+    """None where entries are not the characters of the text: bytes, or jamo."""
+    syllables, normalizer = f"{chr(FIRST)}{chr(LAST)}", tokenizer.normalizer
+    state = json.loads(tokenizer.to_str())
+    if _has_byte_level(state["pre_tokenizer"]) or (normalizer and syllables not in normalizer.normalize_str(syllables)):
+        return None
+    prefix = state["model"].get("continuing_subword_prefix") or ""
+    entries = tokenizer.get_vocab()
+    alone = np.zeros(BASIC + 1, dtype=bool)
+    single = [ord(entry) for entry in entries if len(entry) == 1 and prefix + entry in entries]
+    alone[[code for code in single if code < BASIC]] = True
+    texts = [entry.removeprefix(prefix) for entry in entries]
+    pairs = {(ord(one), ord(other)) for text in texts for one, other in pairwise(text)
+             if FIRST <= ord(one) <= LAST and FIRST <= ord(other) <= LAST}  # fmt: skip
+    before, behind = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2).T
+    return Pairs(alone, _pair(before, behind))
+
+
+def _pair(before: NDArray[Any], behind: NDArray[Any]) -> NDArray[np.int64]:
+    """One number for two characters."""
+    return np.asarray(before.astype(np.int64) * 0x110000 + behind)
 
 
 def _free_marks(tokenizer: Tokenizer) -> tuple[str, str]:

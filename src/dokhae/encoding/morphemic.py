@@ -49,7 +49,7 @@ def _places(unit: str, lemma: str, morpheme: Morpheme, text: str) -> list[tuple[
     ends there ends with the last piece of the unit. A contracted morpheme stands for all that it is contracted into.
     """
     start, end = morpheme.start, morpheme.end
-    if text[start:end] != lemma:
+    if not lemma or text[start:end] != lemma:
         return [(start, end)] * len(unit)
     own = [(place, place + 1) for place in range(start, end)]
     return own + own[-1:] * (len(unit) - len(own))

@@ -24,7 +24,7 @@ def find(name: str) -> Analyser:
 
     Raises MissingExtra where it is not installed, SettingsError where there is none of that name.
     """
-    if name.startswith(("http://", "https://")):
+    if is_address(name):
         from dokhae.korean.service import Service
 
         return Analysis(Service(name))
@@ -32,6 +32,11 @@ def find(name: str) -> Analyser:
         raise SettingsError(f"analyser {name!r} is not known; known are {', '.join(NAMES)}, "
                             "and the address of a service, http://...")  # fmt: skip
     return Analysis(Kiwi() if name == "kiwi" else Mecab())
+
+
+def is_address(name: str | None) -> bool:
+    """Whether an analyser is a service, to which texts are sent."""
+    return name is not None and name.startswith(("http://", "https://"))
 
 
 class Analysis:

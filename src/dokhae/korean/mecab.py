@@ -21,6 +21,7 @@ SEJONG = {"SC": "SP", "SSO": "SS", "SSC": "SS", "NNBC": "NNB", "UNKNOWN": "UNK",
 SYMBOLS = {**dict.fromkeys(".?!", "SF"), **dict.fromkeys(",·:/", "SP"), **dict.fromkeys("~-∼－～", "SO")}
 SYMBOLS |= dict.fromkeys("\"'“”‘’`()[]{}<>〈〉《》「」『』【】―", "SS") | dict.fromkeys("…", "SE")
 PART = re.compile(r"(.+?)/([A-Z]+)/[^+]*(?:\+|$)")  # of an expression: 하/XSV/*+았/EP/*
+UNCOUNTED = " \t\n\v\r"
 ALONE = 200_000  # characters: a second's work, for which no other process is started
 
 
@@ -39,13 +40,19 @@ class Mecab:
     def analyse(self, texts: Sequence[str]) -> list[list[Morpheme]]:
         """See Analyser."""
         if self._processes == 1 or sum(map(len, texts)) < ALONE:
-            return [_sejong(self._mecab.parse(text)) for text in texts]
+            return [self._one(text) for text in texts]
         shares = [texts[number :: self._processes] for number in range(self._processes)]
         found: list[list[Morpheme]] = [[] for _ in texts]
         with ThreadPoolExecutor(self._processes) as threads:
             for number, share in enumerate(threads.map(_in_a_process, shares)):
                 found[number :: self._processes] = share
         return found
+
+    def _one(self, text: str) -> list[Morpheme]:
+        """It takes a NUL for the end of a text, and does not count the white space that a text begins with."""
+        seen = text.replace("\0", " ")
+        begin = len(seen) - len(seen.lstrip(UNCOUNTED))
+        return _sejong(self._mecab.parse(seen[begin:]), begin)
 
 
 @functools.cache
@@ -55,13 +62,13 @@ def _loaded() -> Any:  # noqa: ANN401 - a mecab.MeCab
     return mecab.MeCab()
 
 
-def _sejong(parsed: Sequence[Any]) -> list[Morpheme]:
+def _sejong(parsed: Sequence[Any], begin: int) -> list[Morpheme]:
     found: list[Morpheme] = []
     for one in parsed:
-        start, end, tag = one.span.start, one.span.end, one.feature.pos
+        start, end, tag = begin + one.span.start, begin + one.span.end, one.feature.pos
         if tag == "SY":
             found += [Morpheme(character, SYMBOLS.get(character, "SW"), start + place, start + place + 1)
-                      for place, character in enumerate(one.surface)]  # fmt: skip
+                      for place, character in enumerate(one.surface) if not character.isspace()]  # fmt: skip
         elif "+" in tag:
             found += _parts(one.surface, PART.findall(one.feature.expression), start)
         else:

@@ -46,20 +46,21 @@ def particle_starts(codes: Codes, ends: NDArray[np.intp]) -> NDArray[np.bool_]:
     """
     tree = _tree()
     size = len(codes)
-    syllables = tree.numbers[np.clip(codes.astype(np.int64) - ord("가"), -1, len(tree.numbers) - 1)]
-    steps = np.append(syllables, np.zeros(LONGEST, dtype=syllables.dtype))
-    node = np.full(size, tree.root, dtype=np.int16)
-    is_particle = []
-    for length in range(LONGEST):  # from every character at once, down the tree
-        node = tree.next[node, steps[length : length + size]]
-        is_particle.append(tree.ends[node])
-    reached = np.zeros(size + LONGEST + 1, dtype=bool)
+    syllables = np.zeros(size + LONGEST, dtype=np.int16)
+    syllables[:size] = tree.numbers.take(codes.astype(np.int64) - tree.first, mode="clip")
+    places = np.flatnonzero(syllables)  # where a particle can begin at all
+    node = np.full(len(places), tree.root, dtype=np.int16)
+    particles = []  # of each length, where one of them begins
+    for length in range(LONGEST):  # from every place at once, down the tree
+        node = tree.next[node, syllables[places + length]]
+        particles.append(places[tree.ends[node]])
+    reached = np.zeros(size + 1, dtype=bool)
     reached[ends] = True
     found = np.zeros(size, dtype=bool)
     for _ in range(AT_MOST):
+        new = [starts[reached[starts + length]] for length, starts in enumerate(particles, start=1)]
         before = np.count_nonzero(found)
-        for length, matches in enumerate(is_particle, start=1):
-            found |= matches & reached[length : length + size]
+        found[np.concatenate(new)] = True
         if np.count_nonzero(found) == before:
             break
         reached[:size] |= found
@@ -69,7 +70,8 @@ def particle_starts(codes: Codes, ends: NDArray[np.intp]) -> NDArray[np.bool_]:
 class _Tree(NamedTuple):
     """The particles as a tree of syllables. Syllable 0 is any other character, node 0 the dead end."""
 
-    numbers: NDArray[np.int16]  # (syllable of Unicode + 1,) its number; the last entry is for what is none
+    first: int  # the code point of the first entry of `numbers`, which is for all that are not between
+    numbers: NDArray[np.int16]  # (code point - first,) its number; the last entry is for all behind
     next: NDArray[np.int16]  # (node, syllable)
     ends: NDArray[np.bool_]  # (node,) whether a particle ends there
     root: int
@@ -77,11 +79,13 @@ class _Tree(NamedTuple):
 
 @functools.cache
 def _tree() -> _Tree:
-    syllables = {syllable: number for number, syllable in enumerate(sorted({*"".join(PARTICLES)}), start=1)}
-    numbers = np.zeros(ord("힣") - ord("가") + 2, dtype=np.int16)
+    every = sorted({*"".join(PARTICLES)})
+    syllables = {syllable: number for number, syllable in enumerate(every, start=1)}
+    first = ord(every[0]) - 1
+    numbers = np.zeros(ord(every[-1]) - first + 2, dtype=np.int16)
     for syllable, number in syllables.items():
-        numbers[ord(syllable) - ord("가")] = number
-    nodes: dict[str, int] = {"": 1}
+        numbers[ord(syllable) - first] = number
+    nodes = {"": 1}
     for particle in sorted(PARTICLES):
         for length in range(1, len(particle) + 1):
             nodes.setdefault(particle[:length], len(nodes) + 1)
@@ -91,4 +95,4 @@ def _tree() -> _Tree:
         ends[node] = prefix in PARTICLES
         if prefix:
             following[nodes[prefix[:-1]], syllables[prefix[-1]]] = node
-    return _Tree(numbers, following, ends, nodes[""])
+    return _Tree(first, numbers, following, ends, nodes[""])

@@ -12,7 +12,7 @@ from dokhae.korean import analysis
 from dokhae.korean.composed import composed
 from dokhae.korean.morphemes import Analyser
 from dokhae.korean.particles import PARTICLES, particle_starts
-from dokhae.korean.texts import ATTACHED, HANGUL, SPACE, Codes, attached, joined, scripts
+from dokhae.korean.texts import ATTACHED, HANGUL, SPACE, Codes, joined, scripts
 
 Split = Literal["none", "particles", "kiwi", "mecab"]
 
@@ -22,7 +22,9 @@ class Joined(NamedTuple):
 
     codes: Codes  # (character,)
     begins: NDArray[np.int64]  # (text + 1,) where each text begins
-    cuts: NDArray[np.int64]  # (cut,) ascending; each stands before the character of that number
+    cuts: NDArray[np.intp]  # (cut,) ascending; each stands before the character of that number
+    before: NDArray[np.intp]  # (cut,) the character before it, without marks and such
+    words: NDArray[np.intp]  # (character,) which word it belongs to
 
 
 class Splitter(Protocol):
@@ -55,17 +57,20 @@ class ByParticles:
         """See Splitter."""
         forms = [composed(text) for text in texts]
         codes, begins = joined([form for form, _ in forms])
-        kinds = scripts(codes)
+        kinds, bearers = scripts(codes)
         hangul = kinds == HANGUL
         ends = np.flatnonzero(hangul & ~np.append(hangul[1:], False)) + 1
-        cuts = _inside_of_words(kinds, particle_starts(codes, ends))
+        words = np.cumsum(kinds == SPACE)
+        cuts = _inside_of_words(kinds, words, particle_starts(codes, ends))
         if all(places is None for _, places in forms):
-            return Joined(codes, begins, cuts)
+            return Joined(codes, begins, cuts, bearers[cuts - 1], words)
         # where they are in the texts as they were given
         number = np.searchsorted(begins, cuts, side="right") - 1
         given, given_begins = joined(texts)
         moved = np.concatenate([np.arange(len(form) + 1) if places is None else places for form, places in forms])
-        return Joined(given, given_begins, np.unique(moved[cuts] + given_begins[number]))
+        cuts = np.unique(moved[cuts] + given_begins[number])
+        kinds, bearers = scripts(given)
+        return Joined(given, given_begins, cuts, bearers[cuts - 1], np.cumsum(kinds == SPACE))
 
 
 class ByMorphemes:
@@ -85,13 +90,15 @@ class ByMorphemes:
         borders = np.zeros(len(codes), dtype=bool)
         for begin, morphemes in zip(begins.tolist(), self._analyser.analyse(texts), strict=False):
             borders[[begin + place for one in morphemes for place in (one.start, one.end)]] = True
-        return Joined(codes, begins, _inside_of_words(scripts(codes), borders & ~attached(codes)))
+        kinds, bearers = scripts(codes)
+        words = np.cumsum(kinds == SPACE)
+        cuts = _inside_of_words(kinds, words, borders & (bearers == np.arange(len(codes))))
+        return Joined(codes, begins, cuts, bearers[cuts - 1], words)
 
 
-def _inside_of_words(kinds: NDArray[np.uint8], borders: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Borders, and changes of script, that are inside of a word with Hangul. The last character is a space."""
-    number = np.cumsum(kinds == SPACE)  # of the word
-    with_hangul = np.bincount(number[kinds == HANGUL], minlength=len(kinds) + 1)[number] > 0
+def _inside_of_words(kinds: NDArray[np.uint8], words: NDArray[np.intp], borders: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Borders, and changes of script, that are inside of a word with Hangul."""
+    with_hangul = np.bincount(words[kinds == HANGUL], minlength=len(kinds) + 1)[words] > 0
     before = np.append(SPACE, kinds)[:-1]
     # a text that begins with characters that nobody sees has its first word behind them
     inside = with_hangul & (kinds != SPACE) & (before != SPACE) & (before != ATTACHED)

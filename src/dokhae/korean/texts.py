@@ -35,38 +35,26 @@ def joined(texts: Sequence[str]) -> tuple[Codes, NDArray[np.int64]]:
     return code_points("".join(f"{text}\n" for text in texts)), np.concatenate([[0], np.cumsum(sizes)])
 
 
-def scripts(codes: Codes) -> NDArray[np.uint8]:
-    """The script of each character, (character,): one of the names above.
+def scripts(codes: Codes) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
+    """The script of each character, one of the names above; and the number of the character that it belongs to.
 
-    What is attached (a combining mark, a joiner, a character that nobody sees) is of the script that it stands behind,
-    a separator between two digits a digit.
+    What is attached (a combining mark, a joiner, a character that nobody sees) belongs to the one it stands behind,
+    and is of its script. A separator between two digits is a digit.
     """
-    found = _looked_up(codes)[bearers(codes)]
-    digits = found == DIGIT
-    separators = ((codes == ord(".")) | (codes == ord(",")))[1:-1] & digits[:-2] & digits[2:]
-    found[1:-1][separators] = DIGIT
-    return found
-
-
-def bearers(codes: Codes) -> NDArray[np.intp]:
-    """For each character the number of the one that it belongs to: its own, or where it is attached that before it."""
-    places = np.arange(len(codes))
-    behind = attached(codes)
-    return np.maximum.accumulate(np.where(behind, 0, places)) if behind.any() else places
-
-
-def attached(codes: Codes) -> NDArray[np.bool_]:
-    """Which characters belong to the one before them: marks, joiners, and those that nobody sees."""
-    return np.equal(_looked_up(codes), ATTACHED)
-
-
-def _looked_up(codes: Codes) -> NDArray[np.uint8]:
-    found = _scripts()[np.minimum(codes, BASIC - 1)]
+    found = _scripts().take(codes, mode="clip")
     beyond = np.flatnonzero(codes >= BASIC)
     if len(beyond):  # few, so they are asked one by one
         kinds, which = np.unique(codes[beyond], return_inverse=True)
         found[beyond] = np.array([_script_of(chr(code)) for code in kinds.tolist()], dtype=np.uint8)[which]
-    return found
+    bearers = np.arange(len(codes))
+    behind = found == ATTACHED
+    if behind.any():
+        bearers = np.maximum.accumulate(np.where(behind, 0, bearers))
+        found = found[bearers]
+    digits = found == DIGIT
+    separators = ((codes == ord(".")) | (codes == ord(",")))[1:-1] & digits[:-2] & digits[2:]
+    found[1:-1][separators] = DIGIT
+    return found, bearers
 
 
 @functools.cache

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from dokhae.errors import MissingExtra, ModelError, optional
+from dokhae.model import etri
 from dokhae.model.sentence_pieces import agree, build_tokenizer
 
 log = logging.getLogger("dokhae")
 HUB_TIMEOUT = 10  # seconds to wait for the hub's first answer
-BEGINNINGS = ("config.json", "tokenizer_config.json", "tokenizer.json")  # one of them is in every model folder
+# one of them is in every model folder
+BEGINNINGS = ("config.json", "tokenizer_config.json", "tokenizer.json", etri.VOCABULARY)
 PIECE_FILES = ["*.model", "*.spiece", "*config.json", "special_tokens_map.json", "vocab.txt"]
 
 
@@ -81,7 +83,7 @@ def load_tokenizer(source: Source, trust_remote_code: bool = False) -> Any:  # n
     """A fast tokenizer. ModelError where the folder has none, or only one without character offsets."""
     with optional("loading a model", "train"):
         from transformers import AutoTokenizer
-    built = _from_sentence_pieces(source)
+    built = _of_morphemes(source) or _from_sentence_pieces(source)
     if built is not None:
         return built
     with _explained(source, "tokenizer"):
@@ -95,6 +97,14 @@ def load_tokenizer(source: Source, trust_remote_code: bool = False) -> Any:  # n
         raise ModelError(f"{source.name}: has no tokenizer ({' or '.join(sorted(files))}); "
                          "copy its files beside config.json")  # fmt: skip
     return tokenizer
+
+
+def _of_morphemes(source: Source) -> Any | None:  # noqa: ANN401 - a transformers tokenizer
+    """The tokenizer of ETRI's morpheme BERT; None for the others."""
+    built = None if source.folder is None else etri.build_tokenizer(source.folder)
+    if built is not None:
+        built.name_or_path = source.name
+    return built
 
 
 def _from_sentence_pieces(source: Source) -> Any | None:  # noqa: ANN401 - a transformers tokenizer
@@ -170,6 +180,11 @@ def _load_model(source: Source, trust_remote_code: bool) -> tuple[Any, list[str]
         from transformers import AutoModelForQuestionAnswering
 
         from dokhae.model.packing import pack
+    if source.folder is not None and etri.is_unconverted(source.folder):
+        built, missing = etri.build_model(source.folder)
+        built.name_or_path = source.name
+        pack(built)
+        return built, missing
     with _explained(source, "model"), quiet(bars=source.folder is None and sys.stderr.isatty()):
         model, report = AutoModelForQuestionAnswering.from_pretrained(
             source.name,
