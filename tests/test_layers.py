@@ -14,7 +14,7 @@ import pytest
 import dokhae
 
 SOURCES = Path(dokhae.__file__).parent
-COMMON = frozenset({"errors", "files", "types", "records", "progress"})  # ground that every room stands on
+COMMON = frozenset({"errors", "files", "types", "records", "progress", "patience"})  # ground that every room stands on
 COMMON_THIRD = frozenset({"yaml", "rich"})
 EVERYTHING = frozenset(path.stem for path in SOURCES.iterdir() if path.suffix in ("", ".py") and path.stem[0] != "_")
 HEAVY = (
@@ -39,6 +39,7 @@ ROOMS = {
     "types": Room(),
     "records": Room(),
     "progress": Room(),
+    "patience": Room(),
     "data": Room(third="bs4 lxml pyarrow", late_third="httpx2"),
     "korean": Room(third="numpy", late_third="kiwipiepy mecab httpx2"),
     "encoding": Room(ours="korean", third="numpy tokenizers platformdirs", late_third="filelock"),

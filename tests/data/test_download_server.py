@@ -14,8 +14,8 @@ import pytest
 
 from data.downloading import CONTENT, NAME, QUICK, etag, names
 from data.local_files import Answer, served
-from dokhae.data.download.asking import asked_wait
 from dokhae.errors import DataError
+from dokhae.patience import asked_wait
 
 
 def test_every_trouble_is_told_with_what_comes_next(fetch, caplog):

@@ -11,14 +11,16 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dokhae.errors import AnalyserError, SettingsError
 from dokhae.korean.morphemes import Morpheme
 from dokhae.korean.service_answers import HALF, Trouble, read
-from dokhae.korean.service_asking import CONNECTIONS, Asking, Patience, client
+from dokhae.korean.service_asking import CONNECTIONS, Asking, client
+from dokhae.patience import Patience
 
 KEY = "ETRI_ACCESS_KEY"  # environment variable
 KEY_FORM = re.compile(r"[A-Za-z0-9._~+/=:-]*")  # what a header may hold and a message shows as it is
 LONGEST = 10_000  # characters; ETRI's API refuses a longer text
 SENTENCE_END = re.compile(r"""[.?!…。？！]["'”’)\]〉》」』]*\s+|\n\s*""")
 UP_TO_A_SPACE = re.compile(r".*\s", re.DOTALL)
-PATIENCE = Patience()
+# it may be slow to begin with a long text
+PATIENCE = Patience(tries=5, first_wait=0.5, longest_wait=60.0, silence=60.0)
 
 
 class Service:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import functools
 import logging
 import random
-import re
 import threading
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from dokhae.errors import AnalyserError
 from dokhae.korean.service_answers import Trouble
+from dokhae.patience import Patience, asked_wait
 
 if TYPE_CHECKING:
     import ssl
@@ -27,17 +25,6 @@ CONNECTIONS = 8
 LARGEST = 2**24  # bytes of an answer; ETRI's about the longest text has less than a tenth
 TOO_MANY = 429  # this status passes, as all from 500 on may
 RUNNING = "is the address right, and the service running?"
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long and how often a service is waited for."""
-
-    tries: int = 5  # of a text
-    first_wait: float = 0.5  # seconds before the second try; doubled from try to try
-    longest_wait: float = 60.0  # seconds; a service that asks for more is left alone
-    connect: float = 10.0  # seconds until there is a connection
-    silence: float = 60.0  # seconds without a byte: it may be slow to begin with a long text
 
 
 class Passing(Trouble):
@@ -167,17 +154,3 @@ def _body(response: httpx2.Response) -> bytes:
         if len(body) > LARGEST:
             raise Trouble(f"its answer has more than {LARGEST:,} bytes")
     return bytes(body)
-
-
-def asked_wait(header: str | None) -> float | None:
-    """The seconds that a Retry-After header asks for, None where there is none that can be read."""
-    if header is None:
-        return None
-    if re.fullmatch(r"[0-9]{1,9}", header.strip()):
-        return float(header)
-    try:
-        when = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    when = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())

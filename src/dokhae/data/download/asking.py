@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import socket
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from dokhae.errors import DataError
+from dokhae.patience import Patience, asked_wait
 
 if TYPE_CHECKING:
     import httpx2
 
 REDIRECTS = 5
 TROUBLE = (408, 425, 429)  # that passes, as all from 500 on may
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long and how often a server is waited for."""
-
-    tries: int = 6  # of a file
-    first_wait: float = 1.0  # seconds before the second try; doubled from try to try
-    longest_wait: float = 120.0  # seconds; a server that asks for more is left alone
-    connect: float = 10.0  # seconds until there is a connection
-    silence: float = 30.0  # seconds without a byte
 
 
 class Passing(Exception):
@@ -70,20 +56,6 @@ def shown(address: str) -> str:
     import httpx2
 
     return str(httpx2.URL(address).copy_with(username=None, password=None))
-
-
-def asked_wait(header: str | None) -> float | None:
-    """The seconds that a Retry-After header asks for, None where there is none that can be read."""
-    if header is None:
-        return None
-    if re.fullmatch(r"[0-9]{1,9}", header.strip()):
-        return float(header)
-    try:
-        when = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    when = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())
 
 
 @contextlib.contextmanager

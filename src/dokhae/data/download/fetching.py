@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dokhae.data.download.asking import Passing, Patience, client, is_address, shown
+from dokhae.data.download.asking import Passing, client, is_address, shown
 from dokhae.data.download.checking import difference
 from dokhae.data.download.partial import Partial, part_path, partial
 from dokhae.data.download.transfer import Wrong, transfer
 from dokhae.data.releases import Release, RemoteFile
 from dokhae.errors import DataError, SettingsError
 from dokhae.files import atomic_path, make_folder, refuse_folder
+from dokhae.patience import Patience
 
 if TYPE_CHECKING:
     import httpx2
