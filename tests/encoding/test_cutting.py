@@ -220,3 +220,17 @@ def test_morphemes_and_cuts_do_not_go_together(words):
         tokenizer_of(fast)
     with pytest.raises(SettingsError, match="korean_split kiwi cuts words"):
         tokenizer_of(fast, korean_split="kiwi", morphemes="kiwi")
+
+
+def test_a_word_with_something_unknown_is_cut_as_others_are(words):
+    cut = tokenizer_of(words, korean_split="particles")
+    assert pieces(PairTokenizer.of(words), "서울😀은") == [("[UNK]", "서울😀은")]
+    assert pieces(cut, "서울😀은") == [("서울", "서울"), ("[UNK]", "😀"), ("##은", "은")]
+    assert pieces(cut, "뷁은 서울은") == [("[UNK]", "뷁"), ("##은", "은"), ("서울", "서울"), ("##은", "은")]
+
+
+def test_a_word_that_marks_would_make_too_long_is_cut_all_the_same(words):
+    cut = tokenizer_of(words, korean_split="particles")
+    long = "서울" * 49 + "에서는"  # one character more than BERT takes for a word
+    assert pieces(PairTokenizer.of(words), long) == [("[UNK]", long)]
+    assert pieces(cut, long)[-2:] == [("##에서", "에서"), ("##는", "는")]

@@ -1,7 +1,7 @@
 """Words cut before the tokenizer sees them: no token crosses a cut, and what is behind one continues the word.
 
-A mark is put into the text at each cut. The tokenizer takes words apart there; WordPiece, whose continuing pieces have
-entries of their own (##은), gets an entry of the same id with the mark in front.
+A mark is put into the text at each cut. No entry of the vocabulary has it, so no token goes over it. WordPiece, whose
+continuing pieces have entries of their own (##은), gets others of the same id, with the mark in front.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from dokhae.korean.texts import BASIC, text_of
 
 # Signs of Roman coins and weights: no letters, no punctuation, in no normaliser's table, and in hardly any text.
 FIRST, LAST = ord("가"), ord("힣")  # syllables
+COMMON = (range(0x21, 0x7F), range(0x2010, 0x2040), range(0x3001, 0x3020), range(0xFF01, 0xFF66))  # punctuation
+LONG = 50  # characters of a word; WordPiece gives up at 100, marks included
 MARKS = "\U00010196\U00010197\U00010198\U00010199\U0001019a\U0001019b"
 
 
@@ -34,7 +36,7 @@ class Cutting:
         self._splitter = splitter
         self._mark, self._instead = MARKS[0], MARKS[1]
         self._apart: Callable[[str], bool] = lambda character: False
-        self._pairs: Pairs | None = None
+        self._entries = Entries(np.zeros(1, dtype=bool), None, False)
 
     @property
     def identity(self) -> str:
@@ -45,79 +47,79 @@ class Cutting:
         """See Rewriter. Raises ModelError for a tokenizer whose pieces have no form that continues a word."""
         self._mark, self._instead = _free_marks(tokenizer)
         self._apart = _apart(tokenizer)
-        self._pairs = _pairs(tokenizer)
         state = json.loads(tokenizer.to_str())
-        behaviour = _continue_words(state["model"], self._mark)
-        own = state["pre_tokenizer"]
-        step = {"type": "Split", "pattern": {"String": _seen(self._mark, own)}, "behavior": behaviour, "invert": False}
-        state["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [step] if own is None else [own, step]}
+        self._entries = _entries(tokenizer, state, self._apart)
+        _continue_words(state, self._mark)
         return Tokenizer.from_str(json.dumps(state))
 
     def rewrite(self, texts: Sequence[str]) -> Rewritten:
         """See Rewriter."""
         found = self._splitter.cut(texts)
-        cuts = found.cuts[~(self._beside_words(found) | self._crossed_by_nothing(found))]
-        own = np.ones(len(found.codes) + len(cuts), dtype=bool)  # not a mark that is put in
-        own[cuts + np.arange(len(cuts))] = False
-        codes = np.full(len(own), ord(self._mark), dtype=np.uint32)
+        unknown = self._may_be_unknown(found)[found.words[found.cuts]]
+        kept = self._says_something(found, unknown)
+        cuts, parted = found.cuts[kept], unknown[kept] & self._entries.whole_words
+        put_in = np.full(len(cuts) + np.count_nonzero(parted), ord(self._mark), dtype=np.uint32)
+        put_in[np.cumsum(1 + parted)[parted] - 2] = ord(" ")  # before the mark: what is behind becomes a word
+        at = np.repeat(cuts, 1 + parted)
+        own = np.ones(len(found.codes) + len(at), dtype=bool)  # what was there
+        own[at + np.arange(len(at))] = False
+        codes = np.empty(len(own), dtype=np.uint32)
+        codes[~own] = put_in
         # who writes about Roman coins gets another one in the tokenizer's eyes
         codes[own] = np.where(found.codes == ord(self._mark), ord(self._instead), found.codes)
         written = text_of(codes)
-        begins = found.begins + np.searchsorted(cuts, found.begins)
+        begins = found.begins + np.searchsorted(at, found.begins)
         pieces = [written[first : after - 1] for first, after in pairwise(begins.tolist())]
         ends = np.cumsum(own, dtype=np.int32) - np.repeat(found.begins[:-1], np.diff(begins)).astype(np.int32)
         return Rewritten(pieces, ends - own, ends)
 
-    def _beside_words(self, found: Joined) -> NDArray[np.bool_]:
-        """Which cuts stand beside a character that is a word of its own to the tokenizer: they say nothing."""
-        sides = found.codes[np.concatenate([found.before, found.cuts])]
-        others = np.flatnonzero((sides < FIRST) | (sides > LAST))
-        kinds, which = np.unique(sides[others], return_inverse=True)
-        beside = np.zeros(sides.size, dtype=bool)
-        beside[others] = np.array([self._apart(chr(code)) for code in kinds.tolist()], dtype=bool)[which]
-        return beside[: len(found.cuts)] | beside[len(found.cuts) :]
+    def _may_be_unknown(self, found: Joined) -> NDArray[np.bool_]:
+        """For each word whether some of its characters may be unknown, or the word too long."""
+        unknown = ~self._entries.alone.take(found.codes, mode="clip")
+        counts = np.bincount(found.words[unknown], minlength=found.words[-1] + 1 if len(found.words) else 0)
+        return (counts > 0) | (np.bincount(found.words, minlength=len(counts)) > LONG)
 
-    def _crossed_by_nothing(self, found: Joined) -> NDArray[np.bool_]:
-        """Which cuts no token would cross: no entry has the two syllables in a row, and tokens are the same without it.
-
-        Words with a character that has no entry keep their cuts, for they would become one unknown token.
+    def _says_something(self, found: Joined, unknown: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which cuts make a difference: not those beside a character that is a word of its own to the tokenizer, nor
+        those between two syllables that no entry has in a row, unless both may be part of something unknown.
         """
-        before, behind = (found.codes[places] for places in (found.before, found.cuts))
-        if self._pairs is None or not len(before):
-            return np.zeros(len(before), dtype=bool)
-        unknown = ~self._pairs.alone.take(found.codes, mode="clip") & (np.diff(found.words, prepend=0) == 0)
-        known = np.bincount(found.words[unknown], minlength=len(found.codes) + 1)[found.words[found.cuts]] == 0
-        syllables = (before >= FIRST) & (before <= LAST) & (behind >= FIRST) & (behind <= LAST)
-        nothing: NDArray[np.bool_] = known & syllables & ~np.isin(_pair(before, behind), self._pairs.together)
-        return nothing
+        sides = found.codes[np.stack([found.before, found.cuts])]
+        syllables = (sides >= FIRST) & (sides <= LAST)
+        kinds, which = np.unique(sides[~syllables], return_inverse=True)
+        apart = np.zeros(sides.shape, dtype=bool)
+        apart[~syllables] = np.array([self._apart(chr(code)) for code in kinds.tolist()], dtype=bool)[which]
+        kept = ~(apart[0] | apart[1])
+        if self._entries.pairs is not None:
+            kept &= unknown | ~(syllables[0] & syllables[1]) | np.isin(_pair(*sides), self._entries.pairs)
+        return np.asarray(kept)
 
 
-class Pairs(NamedTuple):
-    """What the entries of a tokenizer know of characters."""
+class Entries(NamedTuple):
+    """What the entries of a tokenizer say of characters."""
 
-    alone: NDArray[np.bool_]  # (code point,) whether it is an entry by itself, wherever in a word; the last one: no
-    together: NDArray[np.int64]  # syllables of Hangul that stand in a row in an entry, as `_pair` numbers them
+    alone: NDArray[np.bool_]  # (code point,) whether it is known, wherever in a word; the last one: no
+    pairs: NDArray[np.int64] | None  # syllables that stand in a row in an entry; None where entries are no text
+    whole_words: bool  # whether one unknown character makes the whole word unknown
 
 
-def _pairs(tokenizer: Tokenizer) -> Pairs | None:
-    """None where entries are not the characters of the text: bytes, or jamo."""
-    syllables, normalizer = f"{chr(FIRST)}{chr(LAST)}", tokenizer.normalizer
-    state = json.loads(tokenizer.to_str())
-    if _has_byte_level(state["pre_tokenizer"]) or (normalizer and syllables not in normalizer.normalize_str(syllables)):
-        return None
-    prefix = state["model"].get("continuing_subword_prefix") or ""
-    entries = tokenizer.get_vocab()
+def _entries(tokenizer: Tokenizer, state: dict[str, Any], apart: Callable[[str], bool]) -> Entries:
+    vocabulary, normalizer, model = tokenizer.get_vocab(), tokenizer.normalizer, state["model"]
+    prefix, is_word_piece = model.get("continuing_subword_prefix") or "", model["type"] == "WordPiece"
     alone = np.zeros(BASIC + 1, dtype=bool)
-    single = [ord(entry) for entry in entries if len(entry) == 1 and prefix + entry in entries]
+    syllables = f"{chr(FIRST)}{chr(LAST)}"
+    if _has_byte_level(state["pre_tokenizer"]) or (normalizer and syllables not in normalizer.normalize_str(syllables)):
+        return Entries(alone, None, is_word_piece)  # entries are bytes, or jamo
+    alone[[code for code in range(BASIC) if chr(code).isspace()]] = True
+    # what is a word of its own makes no other one unknown
+    alone[[code for codes in COMMON for code in codes if apart(chr(code))]] = True
+    single = [ord(entry) for entry in vocabulary if len(entry) == 1 and f"{prefix}{entry}" in vocabulary]
     alone[[code for code in single if code < BASIC]] = True
-    texts = [entry.removeprefix(prefix) for entry in entries]
-    pairs = {(ord(one), ord(other)) for text in texts for one, other in pairwise(text)
-             if FIRST <= ord(one) <= LAST and FIRST <= ord(other) <= LAST}  # fmt: skip
-    before, behind = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2).T
-    return Pairs(alone, _pair(before, behind))
+    pairs = {pair for entry in vocabulary for pair in pairwise(map(ord, entry))}
+    found = [pair for pair in pairs if all(FIRST <= code <= LAST for code in pair)]
+    return Entries(alone, _pair(*np.array(found, dtype=np.uint32).reshape(-1, 2).T), is_word_piece)
 
 
-def _pair(before: NDArray[Any], behind: NDArray[Any]) -> NDArray[np.int64]:
+def _pair(before: NDArray[np.uint32], behind: NDArray[np.uint32]) -> NDArray[np.int64]:
     """One number for two characters."""
     return np.asarray(before.astype(np.int64) * 0x110000 + behind)
 
@@ -147,16 +149,20 @@ def _apart(tokenizer: Tokenizer) -> Callable[[str], bool]:
     return apart
 
 
-def _continue_words(model: dict[str, Any], mark: str) -> str:
-    """Teach a model what follows a mark; how the mark is split off."""
+def _continue_words(state: dict[str, Any], mark: str) -> None:
+    """Teach a tokenizer that what is behind a mark continues a word."""
+    model, own = state["model"], state["pre_tokenizer"]
     kind, prefix = model["type"], model.get("continuing_subword_prefix")
     if kind == "WordPiece":
         continuing = [(entry, number) for entry, number in model["vocab"].items() if entry.startswith(prefix)]
-        model["vocab"] |= {mark + entry.removeprefix(prefix): number for entry, number in continuing}
-        return "MergedWithNext"
-    if kind == "Unigram" or (kind == "BPE" and not prefix and not model.get("end_of_word_suffix")):
-        return "Removed"
-    raise ModelError(f"the tokenizer ({kind}) has no pieces that continue a word behind a cut; use --korean_split none")
+        for before in (prefix, ""):  # inside of a word, and where it was made a word
+            model["vocab"] |= {f"{before}{mark}{entry.removeprefix(prefix)}": number for entry, number in continuing}
+    elif kind == "Unigram" or (kind == "BPE" and not prefix and not model.get("end_of_word_suffix")):
+        step = {"type": "Split", "pattern": {"String": _seen(mark, own)}, "behavior": "Removed", "invert": False}
+        state["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [step] if own is None else [own, step]}
+    else:
+        raise ModelError(f"the tokenizer ({kind}) has no pieces that continue a word behind a cut; "
+                         "use --korean_split none")  # fmt: skip
 
 
 def _seen(mark: str, step: dict[str, Any] | None) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,8 @@ from dokhae.encoding.offsets import Ints, tokens_of_each
 from dokhae.encoding.windows import WindowConfig, context_spans
 from dokhae.types import Example
 
-CHUNK = 512  # contexts handed to the tokenizer at once: enough for its threads, little enough for memory
+Made = TypeVar("Made")
+CHUNK = 128  # texts handed to the tokenizer at once: enough for its threads, few enough that Python's part is beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,8 @@ def build_features(
     number = {context: index for index, context in enumerate(contexts)}
     example_context = np.array([number[example.context] for example in examples], dtype=np.int32)
     ids, starts, ends, bounds = _tokenize_contexts(contexts, tokenizer, progress)
-    questions = tokenizer.tokenize_ids([example.question for example in examples])
+    asked = [example.question for example in examples]
+    questions = [one for part in in_chunks(tokenizer.tokenize_ids, asked, 8 * CHUNK) for one in part]
     truncated = [index for index, question in enumerate(questions) if len(question) > config.max_question_length]
     questions = [question[: config.max_question_length] for question in questions]
     windows = _cut_windows(examples, questions, np.diff(bounds)[example_context], tokenizer, config)
@@ -105,8 +109,8 @@ def _tokenize_contexts(
     contexts: list[str], tokenizer: PairTokenizer, progress: Callable[[int], None]
 ) -> tuple[Ints, Ints, Ints, NDArray[np.int64]]:
     texts = []
-    for first in range(0, len(contexts), CHUNK):
-        texts += tokenizer.tokenize(contexts[first : first + CHUNK])
+    for part in in_chunks(tokenizer.tokenize, contexts, CHUNK):
+        texts += part
         progress(len(texts))
     bounds = _bounds([len(text.ids) for text in texts])
     return (
@@ -115,6 +119,18 @@ def _tokenize_contexts(
         _flat([text.ends for text in texts]),
         bounds,
     )
+
+
+def in_chunks(work: Callable[[list[str]], list[Made]], texts: list[str], size: int) -> Iterator[list[Made]]:
+    """The work on so many texts at a time, in order. While the tokenizers library is at one chunk, which does not hold
+    Python's lock, another thread is at what comes before and after it.
+    """
+    chunks = [texts[first : first + size] for first in range(0, len(texts), size)]
+    if len(chunks) < 2:  # a reader's one text: no thread is started for it
+        yield from map(work, chunks)
+        return
+    with ThreadPoolExecutor(2, "tokenize") as threads:
+        yield from threads.map(work, chunks)
 
 
 def _cut_windows(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -45,6 +46,7 @@ class Analysis:
     def __init__(self, analyser: Analyser) -> None:
         self._analyser = analyser
         self._remembered: OrderedDict[str, list[Morpheme]] = OrderedDict()
+        self._lock = threading.Lock()  # a reader may be asked by several threads
 
     @property
     def identity(self) -> str:
@@ -53,13 +55,14 @@ class Analysis:
 
     def analyse(self, texts: Sequence[str]) -> list[list[Morpheme]]:
         """See Analyser; a text that was asked for lately is not analysed again."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._remembered]
-        found = dict(zip(new, self._analysed(new), strict=True))
-        answers = [found[text] if text in found else self._remembered[text] for text in texts]
-        self._remembered.update(list(found.items())[-REMEMBERED:])
-        while len(self._remembered) > REMEMBERED:
-            self._remembered.popitem(last=False)
-        return answers
+        with self._lock:
+            new = [text for text in dict.fromkeys(texts) if text not in self._remembered]
+            found = dict(zip(new, self._analysed(new), strict=True))
+            answers = [found[text] if text in found else self._remembered[text] for text in texts]
+            self._remembered.update(list(found.items())[-REMEMBERED:])
+            while len(self._remembered) > REMEMBERED:
+                self._remembered.popitem(last=False)
+            return answers
 
     def _analysed(self, texts: Sequence[str]) -> list[list[Morpheme]]:
         forms = [composed(text) for text in texts]

@@ -22,7 +22,7 @@ SYMBOLS = {**dict.fromkeys(".?!", "SF"), **dict.fromkeys(",·:/", "SP"), **dict.
 SYMBOLS |= dict.fromkeys("\"'“”‘’`()[]{}<>〈〉《》「」『』【】―", "SS") | dict.fromkeys("…", "SE")
 PART = re.compile(r"(.+?)/([A-Z]+)/[^+]*(?:\+|$)")  # of an expression: 하/XSV/*+았/EP/*
 UNCOUNTED = " \t\n\v\r"
-ALONE = 200_000  # characters: a second's work, for which no other process is started
+ALONE = 2_000_000  # characters, eight seconds' work: for less, starting processes costs more than it brings
 
 
 class Mecab:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -29,16 +30,18 @@ class Trimmer:
     def __init__(self, analyser: Analyser) -> None:
         self._analyser = analyser
         self._remembered: OrderedDict[str, Particles] = OrderedDict()
+        self._lock = threading.Lock()
 
     def particles(self, texts: Sequence[str]) -> list[Particles]:
         """The particles of each text."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._remembered]
-        found = dict(zip(new, map(_particles, self._analyser.analyse(new)), strict=True))
-        answers = [found[text] if text in found else self._remembered[text] for text in texts]
-        self._remembered.update(found)
-        while len(self._remembered) > REMEMBERED:
-            self._remembered.popitem(last=False)
-        return answers
+        with self._lock:
+            new = [text for text in dict.fromkeys(texts) if text not in self._remembered]
+            found = dict(zip(new, map(_particles, self._analyser.analyse(new)), strict=True))
+            answers = [found[text] if text in found else self._remembered[text] for text in texts]
+            self._remembered.update(found)
+            while len(self._remembered) > REMEMBERED:
+                self._remembered.popitem(last=False)
+            return answers
 
 
 def trimmer(trim: Trim) -> Trimmer | None:
