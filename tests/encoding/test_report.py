@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from transformers import BertTokenizerFast
 
 from dokhae.encoding import WindowConfig, build_features
-from dokhae.encoding.report import hangul_warning
-from dokhae.types import Example
+from dokhae.encoding.korean import tokenizer_of
+from dokhae.encoding.report import hangul_warning, lost_ends
+from dokhae.types import Answer, Example
 from tokenizers_on_the_spot import TOKENIZERS, pair_tokenizer
 
 KOREAN = [Example("q1", "수도는?", "똠방각하는 펲시콜라를 샀다.")]
@@ -29,3 +31,27 @@ def test_it_is_not_told_on_english():
 @pytest.mark.parametrize("kind", sorted({*TOKENIZERS} - {"bert-uncased", "albert"}))
 def test_it_is_not_told_of_other_tokenizers(kind):
     assert warning(kind, KOREAN) is None
+
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "?", "서울은", "서울", "##은", "town", "the"]
+
+
+@pytest.mark.parametrize(
+    ("context", "answers", "split", "said"),
+    [
+        ("서울 서울은", ["서울", "서울은"], "none", None),
+        ("서울은", ["서울"], "none", "100% of the answers end inside of a token, mostly before a particle, so exact "),
+        ("서울은 서울", ["서울은", "서울", "서울은"], "none", "33% of the answers end inside of a token"),
+        ("서울은", ["서울"], "particles", None),
+        ("the town", ["tow"], "none", None),  # no Korean
+        ("서울은", [], "none", None),
+    ],
+)
+def test_answers_that_end_inside_of_a_token_are_told(context, answers, split, said):
+    fast = BertTokenizerFast(vocab={word: number for number, word in enumerate(WORDS)}, do_lower_case=False)
+    examples = [
+        Example(str(number), "?", context, (Answer(text, context.index(text)),)) for number, text in enumerate(answers)
+    ] or [Example("q", "?", context)]
+    features = build_features(examples, tokenizer_of(fast, korean_split=split), WindowConfig())
+    found = lost_ends(examples, features)
+    assert found is None if said is None else found.startswith(said)

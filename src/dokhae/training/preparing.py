@@ -15,7 +15,7 @@ from dokhae import benchmarks
 from dokhae.benchmarks import Benchmark
 from dokhae.encoding import PairTokenizer, assemble
 from dokhae.encoding.korean import tokenizer_of
-from dokhae.encoding.report import hangul_warning
+from dokhae.encoding.report import hangul_warning, lost_ends
 from dokhae.errors import SettingsError
 from dokhae.korean.trimming import Trimmer, trimmer
 from dokhae.model import inputs, loading
@@ -120,6 +120,9 @@ def make_data(loaded: Loaded, config: TrainConfig, show: bool, processes: Proces
     warning = hangul_warning(loaded.train, train.features, loaded.tokenizer)
     if warning:
         log.warning(warning)
+    hint = lost_ends(loaded.train, train.features)
+    if hint and config.korean_split == config.korean_trim == "none":
+        log.info(hint)
     batching = Batching(config.batch_size, config.seed, config.batch_tokens, config.optimizer.accumulate)
     return ReaderData(train, dev, loaded.tokenizer.layout, batching, processes)
 
