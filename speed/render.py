@@ -1,4 +1,4 @@
-"""The tables of docs/performance.md, from the results files. `python -m speed.render`.
+"""The tables of docs/performance.md and docs/korean.md, from the results files. `python -m speed.render`.
 
 Each table stands between `<!-- NAME -->` and `<!-- end -->`; what is around them is written by hand.
 """
@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from dokhae.files import read_json, read_text, write_text
-from speed import parity
+from speed import korean_trained, parity
 from speed.report import Row, table
 from speed.shared import FOLDER, RESULTS
 
-PAGE = FOLDER.parent / "docs" / "performance.md"
+PAGES = tuple(FOLDER.parent / "docs" / f"{name}.md" for name in ("performance", "korean"))
 COMMANDS = {
     "latest": "make speed",
     "training": "python -m speed.training",
@@ -25,7 +25,11 @@ COMMANDS = {
     "parity": "make parity",
     "growth": "python -m speed.growth",
     "gpu": "make speed-gpu",
+    "korean": "python -m speed.korean",
+    "korean_sample": "python -m speed.korean_trained --data sample",
+    "korean_korquad": "python -m speed.korean_trained --data korquad",
 }
+TRAINED = ("korean_sample", "korean_korquad")
 PLACE = re.compile(r"<!-- (\w+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
@@ -38,6 +42,9 @@ def part(name: str, results: Path) -> str:
     """A table for each kind of processor it was measured on, with where and when; or that it was not."""
     if name == "parity" and (results / "parity.json").exists():
         return parity_part(read_json(results / "parity.json"))
+    trained = results / f"{name.replace('_', '-')}.json"
+    if name in TRAINED and trained.exists():
+        return trained_part(read_json(trained))
     files = sorted(results.glob(f"*/{name}.json"))
     return "\n".join(map(measured, files)) or f"Not measured yet: `{COMMANDS[name]}`."
 
@@ -59,19 +66,33 @@ def parity_part(rows: list[dict[str, Any]]) -> str:
     return parity.table(known)
 
 
+def trained_part(report: dict[str, Any]) -> str:
+    """The comparison of Korean's fixes, with the settings and the machine of its trainings."""
+    last = report["trainings"][-1]
+    settings = ", ".join(f"{name} {value}" for name, value in last["settings"].items())
+    return (
+        f"{korean_trained.table(report['comparison'])}\nEach training: {settings}. {machine(last['surroundings'])}.\n"
+    )
+
+
 def measured_on(report: dict[str, Any]) -> str:
     """One line: when, on what, with what, at which commit."""
-    here, versions = report["surroundings"], report["surroundings"]["versions"]
     device = f", {report['settings']['device_name']}" if "device_name" in report["settings"] else ""
-    machine = f"{here['cores']} cores of {here['processor']}{device}"
+    return f"{report['date']}, {machine(report['surroundings'], device)}; {report['seconds']} s in all."
+
+
+def machine(here: dict[str, Any], device: str = "") -> str:
+    """Processor, software and commit."""
+    versions = here["versions"]
     software = f"torch {versions['torch']}, transformers {versions['transformers']}, commit {here['commit']}"
-    return f"{report['date']}, {machine}, {software}; {report['seconds']} s in all."
+    return f"{here['cores']} cores of {here['processor']}{device}, {software}"
 
 
 def main() -> None:
-    """Write the page again."""
-    write_text(PAGE, page(read_text(PAGE)))
-    sys.stdout.write(f"{PAGE.name}\n")
+    """Write the pages again."""
+    for path in PAGES:
+        write_text(path, page(read_text(path)))
+        sys.stdout.write(f"{path.name}\n")
 
 
 if __name__ == "__main__":
