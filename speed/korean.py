@@ -71,8 +71,7 @@ def analysing(contexts: Sequence[str], repeats: int) -> list[Row]:
     alone = kiwipiepy.Kiwi(num_workers=1)
     ways: dict[str, Callable[[], object]] = {
         "the particle list and scripts": lambda: ByParticles().cut(contexts),
-        "mecab, one process": lambda: Mecab(1).analyse(contexts),
-        "mecab, a process a core": lambda: Mecab().analyse(contexts),
+        "mecab, which takes one core": lambda: Mecab().analyse(contexts),
         "kiwi, one thread": lambda: [alone.tokenize(text) for text in contexts],
         "kiwi, all cores": lambda: Kiwi().analyse(contexts),
     }

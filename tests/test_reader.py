@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -11,10 +12,11 @@ import dokhae
 from dokhae import Reader
 from dokhae.decoding import DecodingConfig
 from dokhae.encoding import WindowConfig
+from dokhae.encoding.korean import tokenizer_of
 from dokhae.errors import ModelError, SettingsError
+from dokhae.model import loading
 from dokhae.model.devices import fastest
 from dokhae.model.frozen import FrozenLinear
-from dokhae.reader import _analyser
 from dokhae.settings import NullThreshold, ReaderSettings
 from dokhae.types import Example
 from tiny_models import KINDS, make_model
@@ -195,12 +197,26 @@ def test_a_precision_that_the_device_lacks_becomes_fp32_unless_it_was_asked_for(
         Reader.load(tiny_bert, "cpu", "fp16", settings)
 
 
-def test_texts_go_to_no_address_that_a_stranger_has_chosen(tmp_path):
+def test_texts_go_to_no_address_that_a_stranger_has_chosen(tiny_bert, tmp_path, monkeypatch):
     address = "https://example.org/api/morpheme/etri"
+    folder = tmp_path / "hub"
+    shutil.copytree(tiny_bert, folder)
+    ReaderSettings(morphemes=address).save(folder)
+    monkeypatch.setattr(loading, "locate", lambda name: loading.Source(str(folder), None))
+    monkeypatch.setattr(loading, "find_file", lambda source, name: folder / name)
     with pytest.raises(ModelError, match="Org/model: its settings send every question and context to https://example"):
-        _analyser(address, None, "Org/model", None)
-    assert _analyser(address, "mecab", "Org/model", None) == "mecab"
-    assert _analyser(address, address, "Org/model", None) == address
-    assert _analyser(address, None, str(tmp_path), tmp_path) == address  # one's own folder
-    assert _analyser("kiwi", None, "Org/model", None) == "kiwi"
-    assert _analyser(None, None, "Org/model", None) is None
+        Reader.load("Org/model", "cpu")
+    with pytest.raises(SettingsError, match="no entries such as /NNG_"):  # past that question
+        Reader.load("Org/model", "cpu", morphemes="mecab")
+
+
+def test_another_version_of_what_cuts_words_is_told(saved, caplog):
+    told = ReaderSettings(windows=WindowConfig(64, step=16), korean_split="particles", rewritten_by="cut long ago")
+    folder = saved(told)
+    Reader.load(folder, "cpu")
+    assert "was trained on texts cut long ago, and they are cut at particles" in caplog.text
+    caplog.clear()
+    own = tokenizer_of(loading.load_tokenizer(loading.locate(folder)), korean_split="particles").rewritten_by
+    replace(told, rewritten_by=own).save(folder)
+    Reader.load(folder, "cpu")
+    assert "was trained on texts" not in caplog.text

@@ -42,6 +42,7 @@ def test_the_file_says_its_format_and_every_setting(tmp_path):
         "korean_split": "none",
         "korean_trim": "none",
         "morphemes": None,
+        "rewritten_by": None,
     }
 
 

@@ -25,6 +25,7 @@ REASONS = {
     "length": "the answer has more tokens than max_answer_length",
     "window": "no window holds the whole answer",
     "token": "no token covers the answer",
+    "trim": "the trim cuts off what belongs to the answer",
     "rule": "the rule refuses the annotated span itself",
 }
 
@@ -117,7 +118,7 @@ def _best(
         f1 = max((score[1] for score in scores), default=0.0)
         if exact == f1 == 1.0:
             return exact, f1, None
-    reason = _reason(example.answers[0], starts, ends, windows, max_answer_length)
+    reason = _reason(example.answers[0], starts, ends, windows, max_answer_length, particles)
     return exact, f1, None if exact == 1.0 else reason
 
 
@@ -184,6 +185,7 @@ def _reason(
     ends: NDArray[np.int32],
     windows: NDArray[np.int32],
     max_answer_length: int,
+    particles: Particles,
 ) -> str:
     tokens = tokens_of(starts, ends, answer.start, answer.end)
     if tokens is None:
@@ -194,6 +196,7 @@ def _reason(
         "end": ends[last] != answer.end,
         "length": last - first >= max_answer_length,
         "window": not _held(first, last, windows),
+        "trim": trimmed_ends(np.array([answer.start]), np.array([answer.end]), particles, ends)[0] != answer.end,
     }
     return next((reason for reason, applies in checks.items() if applies), "rule")
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from dokhae.encoding import Features, PairTokenizer, build_features
 from dokhae.encoding.korean import tokenizer_of
-from dokhae.encoding.report import cut_questions, hangul_warning
+from dokhae.encoding.report import cut_questions, korean_warning
 from dokhae.errors import DataError, ModelError, SettingsError
 from dokhae.korean.analysis import is_address
 from dokhae.korean.trimming import Trim, trimmer
 from dokhae.predict import ALONE, Score, Way, World, predict_each
-from dokhae.settings import FILE_NAME, NullThreshold, ReaderSettings
+from dokhae.settings import NullThreshold, ReaderSettings
 from dokhae.types import Example, Prediction
 
 log = logging.getLogger("dokhae")
@@ -66,13 +68,15 @@ class Reader:
         network = loading.load_trained(source, trust_remote_code)
         longest = inputs.longest_input(network)
         if settings is None:
-            saved = loading.find_file(source, FILE_NAME)
-            settings = (ReaderSettings.load(saved.parent) if saved else None) or _defaults(longest)
-        analyser = _analyser(settings.morphemes, morphemes, str(model), source.folder)
-        if analyser != settings.morphemes:
-            settings = replace(settings, morphemes=analyser)
+            settings = ReaderSettings.found(partial(loading.find_file, source)) or _defaults(longest)
+            if morphemes is None and is_address(settings.morphemes) and source.folder is None:
+                raise ModelError(f"{model}: its settings send every question and context to {settings.morphemes}; say "
+                                 "--morphemes with that address if you want it, or --morphemes mecab")  # fmt: skip
+        if morphemes is not None:
+            settings = replace(settings, morphemes=morphemes)
         names = inputs.input_names(fast, network)
         tokenizer = tokenizer_of(fast, names, settings.korean_split, settings.morphemes)
+        _warn_of_another(tokenizer.rewritten_by, settings.rewritten_by, str(model))
 
         from dokhae.model.devices import choose_device, choose_precision, usable_precision
         from dokhae.model.span import TorchScore
@@ -120,7 +124,7 @@ class Reader:
             features = build_features(part, self.tokenizer, windows)
             cut.extend((features.truncated_questions + portion.start).tolist())
             if portion.start == 0:
-                self._say(hangul_warning(part, features, self.tokenizer))
+                self._say(korean_warning(part, features, self.tokenizer))
             return features
 
         value = None if threshold is None else threshold.value
@@ -137,11 +141,14 @@ class Reader:
 
     def with_null_threshold(self, threshold: NullThreshold | None) -> Reader:
         """The same reader that says "no answer" by another threshold, or (None) always answers."""
-        return Reader(self.tokenizer, self.score, replace(self.settings, null_threshold=threshold))
+        return self._with(null_threshold=threshold)
 
     def with_korean_trim(self, trim: Trim) -> Reader:
         """The same reader that cuts particles off its answers by another analyser, or (none) leaves them."""
-        return Reader(self.tokenizer, self.score, replace(self.settings, korean_trim=trim))
+        return self._with(korean_trim=trim)
+
+    def _with(self, **changed: Any) -> Reader:  # noqa: ANN401 - fields of ReaderSettings
+        return Reader(self.tokenizer, self.score, replace(self.settings, **changed))
 
 
 def _defaults(longest: int | None) -> ReaderSettings:
@@ -152,9 +159,7 @@ def _defaults(longest: int | None) -> ReaderSettings:
     return replace(settings, windows=replace(settings.windows, max_length=longest, overlap=longest // 4))
 
 
-def _analyser(saved: str | None, given: str | None, model: str, folder: Path | None) -> str | None:
-    """Which analyser a model's texts go to; ModelError where that would be an address that a stranger has chosen."""
-    if given is None and is_address(saved) and folder is None:
-        raise ModelError(f"{model}: its settings send every question and context to {saved} for analysis; say "
-                         f"--morphemes {saved} if that is what you want, or --morphemes mecab")  # fmt: skip
-    return given or saved
+def _warn_of_another(now: str | None, saved: str | None, model: str) -> None:
+    """Where words are cut, or morphemes written, by another version than the model was trained with."""
+    if saved is not None and now != saved:
+        log.warning("%s: was trained on texts %s, and they are %s here; its answers may be worse", model, saved, now)

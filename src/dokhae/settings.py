@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -51,6 +52,7 @@ class ReaderSettings:
     korean_split: Split = "none"  # where words are cut before the tokenizer sees them
     korean_trim: Trim = "none"  # which analyser finds particles to cut off the ends of answers
     morphemes: str | None = None  # analyser (or its address) that writes texts as morphemes; for a morpheme BERT
+    rewritten_by: str | None = None  # version of the list or analyser that cut words or wrote morphemes
 
     def save(self, folder: Path) -> None:
         """Write dokhae.json into a model folder."""
@@ -66,3 +68,9 @@ class ReaderSettings:
         if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
             raise ModelError(f"{path}: is not a settings file of format {FORMAT}; use the dokhae version that wrote it")
         return from_mapping(cls, content, str(path))
+
+    @classmethod
+    def found(cls, find_file: Callable[[str], Path | None]) -> ReaderSettings | None:
+        """Those of a model of which only single files can be had, wherever it is; None where it has none."""
+        path = find_file(FILE_NAME)
+        return None if path is None else cls.load(path.parent)

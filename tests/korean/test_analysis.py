@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import sys
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dokhae.errors import AnalyserError, MissingExtra, SettingsError
 from dokhae.korean import analysis, kiwi, mecab
-from dokhae.korean.analysis import Analysis
+from dokhae.korean.analysis import Analysis, parts_of
 from dokhae.korean.composed import composed
 from dokhae.korean.mecab import Mecab
 from dokhae.korean.morphemes import Morpheme
+from dokhae.korean.remembering import Remembered
 from encoding.texts import texts
 
 analysers = pytest.mark.parametrize("name", analysis.NAMES)
@@ -56,23 +59,6 @@ def test_morphemes_of_any_text_lie_in_order_inside_of_it(name, text):
     assert hangul <= covered
 
 
-def test_a_text_that_was_asked_for_lately_is_not_analysed_again(monkeypatch):
-    class Counting:
-        identity = "counting"
-        asked: list[str] = []
-
-        def analyse(self, given_texts):
-            self.asked += given_texts
-            return [[Morpheme(text, "NNG", 0, len(text))] for text in given_texts]
-
-    monkeypatch.setattr(analysis, "REMEMBERED", 2)
-    found = Analysis(Counting())
-    assert [one[0].lemma for one in found.analyse(["가", "나", "가"])] == ["가", "나", "가"]
-    found.analyse(["나", "다"])
-    found.analyse(["나", "가"])
-    assert Counting.asked == ["가", "나", "다", "가"]
-
-
 @pytest.mark.parametrize(
     "morphemes",
     [
@@ -108,18 +94,59 @@ def test_a_missing_analyser_names_the_extra(monkeypatch, name, package, room):
         analysis.find(name)
 
 
-def test_mecab_says_the_same_in_processes_of_its_own(monkeypatch):
-    given_texts = ["서울은 갔다", "", "《봄날》을 불렀다😀", "3월에"]
-    alone = Mecab(1).analyse(given_texts)
-    monkeypatch.setattr(mecab, "ALONE", 0)
-    assert Mecab(3).analyse(given_texts) == alone
+@analysers
+def test_a_long_text_is_analysed_in_parts(name, monkeypatch):
+    sentence = "서울은 봄이다. "
+    text = sentence * 40 + "끝" * 120
+    whole = [(one.lemma, one.tag, one.start, one.end) for one in analysis.find(name).analyse([sentence * 40])[0]]
+    monkeypatch.setattr(analysis, "LONGEST", 50)
+    analysis.find.cache_clear()
+    found = [(one.lemma, one.tag, one.start, one.end) for one in analysis.find(name).analyse([text])[0]]
+    assert found[: len(whole)] == whole
+    assert {place for one in found for place in range(one[2], one[3])} >= set(range(len(sentence) * 40, len(text)))
+    analysis.find.cache_clear()
 
 
-def test_a_process_of_mecab_that_fails_is_one_clear_error(monkeypatch):
-    monkeypatch.setattr(mecab, "ALONE", 0)
-    monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(AnalyserError, match="the analyser mecab ended in a process of its own"):
-        Mecab(2).analyse(["서울은"])
+def test_a_text_is_cut_after_sentences_else_at_spaces_else_anywhere():
+    assert parts_of("", 10) == [(0, 0)]
+    assert parts_of("가나다라마", 5) == [(0, 5)]
+    assert parts_of("가나다라마바사", 3) == [(0, 3), (3, 6), (6, 7)]
+    assert parts_of("가나 다. 라마 바사", 8) == [(0, 6), (6, 11)]
+    assert parts_of("가. 나다라 마바사", 8) == [(0, 7), (7, 10)]  # too little would be left of the first half
+    assert parts_of("가나다\n라 마바사", 7) == [(0, 4), (4, 9)]
+    assert parts_of("가나다 라마바", 3) == [(0, 3), (3, 4), (4, 7)]
+
+
+@given(st.text("가나. \n🙂", max_size=60), st.integers(1, 12))
+def test_parts_are_the_text(text, longest):
+    parts = parts_of(text, longest)
+    assert "".join(text[first:after] for first, after in parts) == text
+    assert all(0 < after - first <= longest for first, after in parts) or text == ""
+
+
+def test_what_is_remembered_is_bounded_by_its_characters():
+    made: list[str] = []
+
+    def make(given_texts):
+        made.extend(given_texts)
+        return [text.upper() for text in given_texts]
+
+    found = Remembered(make, 5)
+    assert found.of(["aa", "bb", "aa"]) == ["AA", "BB", "AA"]
+    assert found.of(["bb", "cc"]) == ["BB", "CC"]  # six characters: the first goes
+    assert found.of(["aa"]) == ["AA"]
+    assert found.of(["dddddddd", "bb"]) == ["DDDDDDDD", "BB"]
+    assert made == ["aa", "bb", "cc", "aa", "dddddddd", "bb"]
+
+
+def test_many_threads_may_ask_at_once():
+    given_texts = [f"서울은 {number}번이다" for number in range(40)]
+    alone = Analysis(Mecab()).analyse(given_texts)
+    shared = Analysis(Mecab())
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda number: shared.analyse(given_texts[number:] + given_texts[:number]), range(40)))
+    for number, answers in enumerate(found):
+        assert answers == alone[number:] + alone[:number]
 
 
 @settings(deadline=None, max_examples=200)

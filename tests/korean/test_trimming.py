@@ -12,7 +12,7 @@ from decoding.building import merge_one
 from dokhae.decoding import trimmed, trimmed_ends
 from dokhae.korean import trimming
 from dokhae.korean.morphemes import Morpheme
-from dokhae.korean.trimming import Particles, Trimmer, trimmer
+from dokhae.korean.trimming import Particles, trimmer
 from dokhae.types import Example
 from encoding.texts import texts
 
@@ -60,23 +60,6 @@ def test_a_particle_that_is_fused_with_its_noun_cannot_be_cut_off():
 def test_a_particle_behind_a_space_belongs_to_no_noun():
     found = trimming._particles([Morpheme("서울", "NNP", 0, 2), Morpheme("은", "JX", 3, 4)])
     assert found.starts.tolist() == []
-
-
-def test_contexts_are_remembered(monkeypatch):
-    class Counting:
-        identity = "counting"
-        asked: list[str] = []
-
-        def analyse(self, given_texts):
-            self.asked += given_texts
-            return [[] for _ in given_texts]
-
-    monkeypatch.setattr(trimming, "REMEMBERED", 2)
-    found = Trimmer(Counting())
-    found.particles(["가", "나", "가"])
-    found.particles(["나", "다"])
-    found.particles(["다", "가"])
-    assert Counting.asked == ["가", "나", "다", "가"]
 
 
 def places(*spans):

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dokhae.errors import SettingsError
 from dokhae.report import bootstrap
 from dokhae.report.bootstrap import paired_bootstrap
 
@@ -56,3 +57,12 @@ def test_the_other_way_round_it_is_the_opposite(rows):
     assert one.mean == -other.mean
     assert one.low == pytest.approx(-other.high) and one.high == pytest.approx(-other.low)
     assert one.low <= one.high
+
+
+@pytest.mark.parametrize(
+    ("scores", "before", "groups", "samples"),
+    [([1.0, 2.0, 3.0], [1.0], ["a", "b", "c"], 10), ([], [], [], 10), ([1.0], [1.0], ["a"], 0), ([1.0], [1.0], [], 10)],
+)
+def test_what_is_not_paired_is_refused(scores, before, groups, samples):
+    with pytest.raises(SettingsError, match="cannot be paired"):
+        paired_bootstrap(scores, before, groups, samples)

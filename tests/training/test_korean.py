@@ -11,6 +11,7 @@ from transformers import BertTokenizerFast
 
 import dokhae
 from dokhae import Reader
+from dokhae.cli import main
 from dokhae.data import read_examples
 from dokhae.decoding import DecodingConfig
 from dokhae.encoding.korean import tokenizer_of
@@ -59,7 +60,7 @@ def test_a_model_that_was_trained_without_a_split_is_given_none(encoder, tmp_pat
     run, _ = trained(encoder, tmp_path, epochs=1)
     written = json.loads((run / "model" / "dokhae.json").read_text())
     assert written["korean_split"] == "none"
-    for name in ("korean_split", "korean_trim", "morphemes"):
+    for name in ("korean_split", "korean_trim", "morphemes", "rewritten_by"):
         del written[name]  # as an older dokhae wrote it
     (run / "model" / "dokhae.json").write_text(json.dumps(written))
     reader = Reader.load(run)
@@ -76,6 +77,26 @@ def test_a_split_is_part_of_what_a_checkpoint_belongs_to(encoder, tmp_path):
     (run / "run.json").write_text(json.dumps(record))
     with pytest.raises(SettingsError, match="began with another encoder"):
         dokhae.resume(run, show=False)
+
+
+def test_a_reader_that_is_trained_on_with_another_split_is_told(encoder, tmp_path, caplog):
+    run, _ = trained(encoder, tmp_path, epochs=1, korean_split="particles")
+    again = tmp_path / "again"
+    again.mkdir()
+    trained(run, again, epochs=1)
+    assert "was trained with korean_split particles, and is trained with none now" in caplog.text
+
+
+def test_a_ceiling_is_that_of_the_reader_as_it_was_trained(encoder, tmp_path, capsys):
+    run, _ = trained(encoder, tmp_path, epochs=1, korean_split="particles")
+    found = []
+    for more in ([], ["--korean_split", "particles"], ["--korean_split", "none"]):
+        windows = ["--max_length", "64", "--step", "16", "--format", "json"]
+        main(
+            ["ceiling", str(tmp_path / "few.json"), "--benchmark", "korquad-1.0", "--model", str(run), *windows, *more]
+        )
+        found.append(json.loads(capsys.readouterr().out))
+    assert found[0] == found[1] != found[2]
 
 
 class Score:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import Positional
 
+from dokhae.korean.trimming import Trim
+
 if TYPE_CHECKING:
     from dokhae.types import Prediction
 
@@ -29,6 +31,7 @@ def ask(
     top: int = 1,
     format: Literal["text", "json"] = "text",
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    korean_trim: Trim | None = None,
     morphemes: str | None = None,
     trust_remote_code: bool = False,
 ) -> None:
@@ -43,6 +46,7 @@ def ask(
         top: how many candidates to show
         format: for people, or one JSON object
         device: where to run
+        korean_trim: analyser that finds particles to cut off the answers, or none; by default the model's own
         morphemes: analyser of a morpheme BERT: kiwi, mecab, or the address of a service; by default the model's own
         trust_remote_code: run Python code that comes with the model
     """
@@ -57,6 +61,8 @@ def ask(
     # bytes, as from a file: text streams turn \r\n into \n, and the offsets would not be those of the input
     text = decoded(sys.stdin.buffer.read(), "standard input") if context == "-" else read_text(Path(context))
     reader = Reader.load(model, device, trust_remote_code=trust_remote_code, morphemes=morphemes)
+    if korean_trim is not None:
+        reader = reader.with_korean_trim(korean_trim)
     threshold = reader.settings.null_threshold
     prediction = reader(question=question, context=text)
     if format == "json":

@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -35,8 +36,8 @@ def ceiling(
     overlap: int | None = None,
     max_question_length: int = 64,
     max_answer_length: int = 30,
-    korean_split: Split = "none",
-    korean_trim: Trim = "none",
+    korean_split: Split | None = None,
+    korean_trim: Trim | None = None,
     morphemes: str | None = None,
     format: Literal["text", "json"] = "text",
     trust_remote_code: bool = False,
@@ -56,9 +57,9 @@ def ceiling(
         overlap: tokens that neighbouring windows share
         max_question_length: tokens; longer questions are cut
         max_answer_length: tokens of the longest answer
-        korean_split: where Korean words are cut before the tokenizer sees them
-        korean_trim: analyser that finds particles to cut off answers
-        morphemes: analyser of a morpheme tokenizer: kiwi, mecab, or the address of a service
+        korean_split: where Korean words are cut before the tokenizer sees them; by default as the model was trained
+        korean_trim: analyser that finds particles to cut off answers, or none; by default the model's own
+        morphemes: analyser of a morpheme BERT: kiwi, mecab, or the address of a service; by default the model's own
         format: a table, or an object with exact_match and f1
         trust_remote_code: run Python code that comes with the tokenizer
     """
@@ -71,6 +72,7 @@ def ceiling(
     from dokhae.errors import SettingsError
     from dokhae.korean.trimming import trimmer
     from dokhae.model import loading
+    from dokhae.settings import ReaderSettings
 
     if max_answer_length < 1:
         raise SettingsError(f"max_answer_length is {max_answer_length}; it has to be at least 1")
@@ -83,12 +85,15 @@ def ceiling(
         part = row.read(path, True)
         check_answers(part, str(path))
         examples += part
-    fast = loading.load_tokenizer(loading.locate(model), trust_remote_code)
-    tokenizer = tokenizer_of(fast, None, korean_split, morphemes)
+    source = loading.locate(model)
+    saved = ReaderSettings.found(partial(loading.find_file, source)) or ReaderSettings()
+    fast = loading.load_tokenizer(source, trust_remote_code)
+    tokenizer = tokenizer_of(fast, None, korean_split or saved.korean_split, morphemes or saved.morphemes)
+    cutter = trimmer(korean_trim or saved.korean_trim)
     features = build_features(examples, tokenizer, windows)
     for warning in warnings(examples, features, tokenizer, windows):
         log.warning(warning)
-    result = ceilings.ceiling(examples, features, max_answer_length, row.rule, trimmer(korean_trim))
+    result = ceilings.ceiling(examples, features, max_answer_length, row.rule, cutter)
     if format == "json":
         sys.stdout.write(json.dumps(asdict(result), ensure_ascii=False) + "\n")
     else:

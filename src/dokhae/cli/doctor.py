@@ -13,6 +13,8 @@ PACKAGES = {
     "core": ("numpy", "tokenizers", "tyro", "rich", "beautifulsoup4", "lxml", "httpx2"),
     "train": ("torch", "transformers", "lightning", "safetensors", "sentencepiece", "tensorboard"),
     "data": ("pyarrow",),
+    "korean": ("kiwipiepy", "python-mecab-ko"),
+    "tf": ("tensorflow-cpu",),
     "report": ("matplotlib",),
     "sweep": ("optuna",),
     "mlflow": ("mlflow-skinny",),

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
 from tokenizers.pre_tokenizers import ByteLevel
 
 from dokhae.encoding.rewriting import Rewritten
@@ -22,11 +23,11 @@ from dokhae.errors import ModelError
 from dokhae.korean.splitting import Joined, Splitter
 from dokhae.korean.texts import BASIC, text_of
 
-# Signs of Roman coins and weights: no letters, no punctuation, in no normaliser's table, and in hardly any text.
 FIRST, LAST = ord("가"), ord("힣")  # syllables
 COMMON = (range(0x21, 0x7F), range(0x2010, 0x2040), range(0x3001, 0x3020), range(0xFF01, 0xFF66))  # punctuation
-LONG = 50  # characters of a word; WordPiece gives up at 100, marks included
-MARKS = "\U00010196\U00010197\U00010198\U00010199\U0001019a\U0001019b"
+# Signs of Roman coins and weights, and letters of Lydian, for tokenizers that part letters from signs: no punctuation,
+# in no normaliser's table, and in hardly any text.
+MARKS = "\U00010196\U00010197\U00010198\U00010920\U00010921\U00010922"
 
 
 class Cutting:
@@ -36,7 +37,7 @@ class Cutting:
         self._splitter = splitter
         self._mark, self._instead = MARKS[0], MARKS[1]
         self._apart: Callable[[str], bool] = lambda character: False
-        self._entries = Entries(np.zeros(1, dtype=bool), None, False)
+        self._entries = Entries(np.zeros(1, dtype=bool), None, None)
 
     @property
     def identity(self) -> str:
@@ -57,7 +58,7 @@ class Cutting:
         found = self._splitter.cut(texts)
         unknown = self._may_be_unknown(found)[found.words[found.cuts]]
         kept = self._says_something(found, unknown)
-        cuts, parted = found.cuts[kept], unknown[kept] & self._entries.whole_words
+        cuts, parted = found.cuts[kept], unknown[kept] & (self._entries.longest is not None)
         put_in = np.full(len(cuts) + np.count_nonzero(parted), ord(self._mark), dtype=np.uint32)
         put_in[np.cumsum(1 + parted)[parted] - 2] = ord(" ")  # before the mark: what is behind becomes a word
         at = np.repeat(cuts, 1 + parted)
@@ -77,7 +78,10 @@ class Cutting:
         """For each word whether some of its characters may be unknown, or the word too long."""
         unknown = ~self._entries.alone.take(found.codes, mode="clip")
         counts = np.bincount(found.words[unknown], minlength=found.words[-1] + 1 if len(found.words) else 0)
-        return (counts > 0) | (np.bincount(found.words, minlength=len(counts)) > LONG)
+        if self._entries.longest is None:
+            return counts > 0
+        # with a mark before each character it would be twice as long
+        return (counts > 0) | (2 * np.bincount(found.words, minlength=len(counts)) > self._entries.longest)
 
     def _says_something(self, found: Joined, unknown: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which cuts make a difference: not those beside a character that is a word of its own to the tokenizer, nor
@@ -88,7 +92,7 @@ class Cutting:
         kinds, which = np.unique(sides[~syllables], return_inverse=True)
         apart = np.zeros(sides.shape, dtype=bool)
         apart[~syllables] = np.array([self._apart(chr(code)) for code in kinds.tolist()], dtype=bool)[which]
-        kept = ~(apart[0] | apart[1])
+        kept = ~(apart[0] | apart[1]) | (found.before < found.cuts - 1)  # what is attached to it may not be apart
         if self._entries.pairs is not None:
             kept &= unknown | ~(syllables[0] & syllables[1]) | np.isin(_pair(*sides), self._entries.pairs)
         return np.asarray(kept)
@@ -99,16 +103,16 @@ class Entries(NamedTuple):
 
     alone: NDArray[np.bool_]  # (code point,) whether it is known, wherever in a word; the last one: no
     pairs: NDArray[np.int64] | None  # syllables that stand in a row in an entry; None where entries are no text
-    whole_words: bool  # whether one unknown character makes the whole word unknown
+    longest: int | None  # characters of a word, to WordPiece, to which one unknown character makes all of it unknown
 
 
 def _entries(tokenizer: Tokenizer, state: dict[str, Any], apart: Callable[[str], bool]) -> Entries:
     vocabulary, normalizer, model = tokenizer.get_vocab(), tokenizer.normalizer, state["model"]
-    prefix, is_word_piece = model.get("continuing_subword_prefix") or "", model["type"] == "WordPiece"
+    prefix, longest = model.get("continuing_subword_prefix") or "", model.get("max_input_chars_per_word")
     alone = np.zeros(BASIC + 1, dtype=bool)
     syllables = f"{chr(FIRST)}{chr(LAST)}"
     if _has_byte_level(state["pre_tokenizer"]) or (normalizer and syllables not in normalizer.normalize_str(syllables)):
-        return Entries(alone, None, is_word_piece)  # entries are bytes, or jamo
+        return Entries(alone, None, longest)  # entries are bytes, or jamo
     alone[[code for code in range(BASIC) if chr(code).isspace()]] = True
     # what is a word of its own makes no other one unknown
     alone[[code for codes in COMMON for code in codes if apart(chr(code))]] = True
@@ -116,7 +120,7 @@ def _entries(tokenizer: Tokenizer, state: dict[str, Any], apart: Callable[[str],
     alone[[code for code in single if code < BASIC]] = True
     pairs = {pair for entry in vocabulary for pair in pairwise(map(ord, entry))}
     found = [pair for pair in pairs if all(FIRST <= code <= LAST for code in pair)]
-    return Entries(alone, _pair(*np.array(found, dtype=np.uint32).reshape(-1, 2).T), is_word_piece)
+    return Entries(alone, _pair(*np.array(found, dtype=np.uint32).reshape(-1, 2).T), longest)
 
 
 def _pair(before: NDArray[np.uint32], behind: NDArray[np.uint32]) -> NDArray[np.int64]:
@@ -125,10 +129,15 @@ def _pair(before: NDArray[np.uint32], behind: NDArray[np.uint32]) -> NDArray[np.
 
 
 def _free_marks(tokenizer: Tokenizer) -> tuple[str, str]:
-    """Two marks that are in no entry and that the normaliser lets pass."""
-    entries, normalizer = "".join(tokenizer.get_vocab()), tokenizer.normalizer
-    free = [mark for mark in MARKS if mark not in entries
-            and (normalizer is None or mark in normalizer.normalize_str(f"가{mark}나"))]  # fmt: skip
+    """Two marks that are in no entry, that the normaliser lets pass and the pre-tokenizer leaves inside of a word."""
+    entries = "".join(tokenizer.get_vocab())
+    words = tokenizer.pre_tokenizer if type(tokenizer.model) is WordPiece else None  # others are split at the mark
+
+    def is_free(mark: str) -> bool:
+        text = f"가{mark}나" if tokenizer.normalizer is None else tokenizer.normalizer.normalize_str(f"가{mark}나")
+        return mark not in entries and mark in text and (words is None or len(words.pre_tokenize_str(text)) == 1)
+
+    free = list(filter(is_free, MARKS))
     if len(free) < 2:
         raise ModelError("the tokenizer has no character to spare that could mark where words are cut; "
                          "use --korean_split none")  # fmt: skip

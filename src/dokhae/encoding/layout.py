@@ -85,6 +85,11 @@ class PairTokenizer:
         return self._identity
 
     @property
+    def rewritten_by(self) -> str | None:
+        """What changes texts before the tokenizer sees them, with its version; None: nothing does."""
+        return None if self._rewriter is None else self._rewriter.identity
+
+    @property
     def unknown_id(self) -> int | None:
         """Token id of the unknown token, None where the tokenizer has none (byte-level BPE)."""
         return self._unknown

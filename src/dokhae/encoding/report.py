@@ -13,7 +13,8 @@ from dokhae.encoding.windows import WindowConfig
 from dokhae.types import Example
 
 HANGUL = re.compile("[가-힣]")
-MANY = 5.0  # % of the answers
+NFD = re.compile("[\u1100-\u11ff]")  # letters of syllables that are taken apart
+MANY = 5.0  # % of the answers, of the tokens
 
 
 def warnings(
@@ -21,8 +22,29 @@ def warnings(
 ) -> list[str]:
     """Everything below that applies."""
     cut = features.truncated_questions.tolist()
-    lines = (hangul_warning(examples, features, tokenizer), cut_questions(examples, cut, windows))
+    lines = (korean_warning(examples, features, tokenizer), cut_questions(examples, cut, windows))
     return [line for line in lines if line]
+
+
+def korean_warning(examples: Sequence[Example], features: Features, tokenizer: PairTokenizer) -> str | None:
+    """What makes Korean words unknown to a tokenizer; None where all is well."""
+    return hangul_warning(examples, features, tokenizer) or unknown_warning(examples, features, tokenizer)
+
+
+def unknown_warning(examples: Sequence[Example], features: Features, tokenizer: PairTokenizer) -> str | None:
+    """Where much of a Korean text is unknown to the tokenizer, mostly for its letters stand one by one (NFD)."""
+    korean = [
+        example.context for example in examples[:1000] if HANGUL.search(example.context) or NFD.search(example.context)
+    ]
+    if tokenizer.unknown_id is None or not korean:
+        return None
+    share = 100.0 * float(np.mean(features.context_ids == tokenizer.unknown_id))
+    if share < MANY:
+        return None
+    apart = any(NFD.search(context) for context in korean)
+    advice = ("its syllables are written as letters one by one (NFD), which the vocabulary has composed: convert it to "
+              "NFC (`dokhae data audit` tells forms)" if apart else "choose an encoder with a Korean vocabulary")  # fmt: skip
+    return f"WARNING: {share:.0f}% of the context's tokens are unknown to the tokenizer; {advice}"
 
 
 def hangul_warning(examples: Sequence[Example], features: Features, tokenizer: PairTokenizer) -> str | None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-import threading
-from collections import OrderedDict
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,9 +13,13 @@ from dokhae.korean.composed import composed
 from dokhae.korean.kiwi import Kiwi
 from dokhae.korean.mecab import Mecab
 from dokhae.korean.morphemes import Analyser, Morpheme
+from dokhae.korean.remembering import Remembered
 
 NAMES = ("kiwi", "mecab")
-REMEMBERED = 1024  # texts: those of a portion of questions, which several ask for; some 40 kB each
+REMEMBERED = 1 << 19  # characters, of a portion of questions, which several ask for; some 150 bytes each
+LONGEST = 10_000  # characters at once: ETRI's API refuses more, and the time of the others grows with the square
+SENTENCE_END = re.compile(r"""[.?!…。？！]["'”’)\]〉》」』]*\s+|\n\s*""")
+UP_TO_A_SPACE = re.compile(r".*\s", re.DOTALL)
 
 
 @functools.cache
@@ -41,12 +44,11 @@ def is_address(name: str | None) -> bool:
 
 
 class Analysis:
-    """An analyser whose texts are composed first, whose spans are of the text as it was given, with a short memory."""
+    """An analyser made safe: texts are composed and not too long, what it says is checked and remembered."""
 
     def __init__(self, analyser: Analyser) -> None:
         self._analyser = analyser
-        self._remembered: OrderedDict[str, list[Morpheme]] = OrderedDict()
-        self._lock = threading.Lock()  # a reader may be asked by several threads
+        self._remembered = Remembered(self._analysed, REMEMBERED)
 
     @property
     def identity(self) -> str:
@@ -55,26 +57,52 @@ class Analysis:
 
     def analyse(self, texts: Sequence[str]) -> list[list[Morpheme]]:
         """See Analyser; a text that was asked for lately is not analysed again."""
-        with self._lock:
-            new = [text for text in dict.fromkeys(texts) if text not in self._remembered]
-            found = dict(zip(new, self._analysed(new), strict=True))
-            answers = [found[text] if text in found else self._remembered[text] for text in texts]
-            self._remembered.update(list(found.items())[-REMEMBERED:])
-            while len(self._remembered) > REMEMBERED:
-                self._remembered.popitem(last=False)
-            return answers
+        return self._remembered.of(texts)
 
     def _analysed(self, texts: Sequence[str]) -> list[list[Morpheme]]:
         forms = [composed(text) for text in texts]
-        answers = self._analyser.analyse([form for form, _ in forms])
-        for (form, _), morphemes in zip(forms, answers, strict=True):
-            check(form, morphemes, self.identity)
+        answers = self._in_parts([form for form, _ in forms])
         return [
             morphemes if places is None else [
                 Morpheme(one.lemma, one.tag, int(places[one.start]), int(places[one.end])) for one in morphemes
             ]
             for (_, places), morphemes in zip(forms, answers, strict=True)
         ]  # fmt: skip
+
+    def _in_parts(self, texts: Sequence[str]) -> list[list[Morpheme]]:
+        """Each text in parts that are not too long, its morphemes put together again."""
+        parts = [
+            (number, first, text[first:after])
+            for number, text in enumerate(texts)
+            for first, after in parts_of(text, LONGEST)
+            if text[first:after].strip()
+        ]
+        found: list[list[Morpheme]] = [[] for _ in texts]
+        answers = self._analyser.analyse([part for _, _, part in parts])
+        for (number, first, part), morphemes in zip(parts, answers, strict=True):
+            check(part, morphemes, self.identity)
+            moved = [one._replace(start=one.start + first, end=one.end + first) for one in morphemes] if first else None
+            found[number] += moved or morphemes
+        return found
+
+
+def parts_of(text: str, longest: int) -> list[tuple[int, int]]:
+    """Where parts of at most `longest` characters begin and end, the whole where it is short enough."""
+    parts: list[tuple[int, int]] = []
+    first = 0
+    while len(text) - first > longest:
+        after = _border(text, first, first + longest)
+        parts.append((first, after))
+        first = after
+    return [*parts, (first, len(text))]
+
+
+def _border(text: str, first: int, last: int) -> int:
+    """After the last sentence in the second half, else after the last white space, else at the end."""
+    for sentence in reversed(list(SENTENCE_END.finditer(text, (first + last) // 2, last))):
+        return sentence.end()
+    space = UP_TO_A_SPACE.match(text, first, last + 1)
+    return min(space.end(), last) if space else last
 
 
 def check(text: str, morphemes: Sequence[Morpheme], identity: str) -> None:

@@ -1,19 +1,14 @@
-"""MeCab-ko (python-mecab-ko) as an analyser. `python -m dokhae.korean.mecab` is one of its worker processes."""
+"""MeCab-ko (python-mecab-ko) as an analyser."""
 
 from __future__ import annotations
 
 import functools
-import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Any
 
-from dokhae.errors import AnalyserError, optional
+from dokhae.errors import optional
 from dokhae.korean.morphemes import Morpheme
 
 # MeCab-ko's own tags -> Sejong's; SY, the other symbols, are told apart by SYMBOLS.
@@ -22,15 +17,13 @@ SYMBOLS = {**dict.fromkeys(".?!", "SF"), **dict.fromkeys(",·:/", "SP"), **dict.
 SYMBOLS |= dict.fromkeys("\"'“”‘’`()[]{}<>〈〉《》「」『』【】―", "SS") | dict.fromkeys("…", "SE")
 PART = re.compile(r"(.+?)/([A-Z]+)/[^+]*(?:\+|$)")  # of an expression: 하/XSV/*+았/EP/*
 UNCOUNTED = " \t\n\v\r"
-ALONE = 2_000_000  # characters, eight seconds' work: for less, starting processes costs more than it brings
 
 
 class Mecab:
-    """It holds Python's lock while it works, so the cores share a long work in processes of their own."""
+    """It holds Python's lock while it works, so it works on one core; on two it is still faster than kiwi on both."""
 
-    def __init__(self, processes: int | None = None) -> None:
+    def __init__(self) -> None:
         self._mecab = _loaded()
-        self._processes = processes or len(os.sched_getaffinity(0))
 
     @property
     def identity(self) -> str:
@@ -39,14 +32,7 @@ class Mecab:
 
     def analyse(self, texts: Sequence[str]) -> list[list[Morpheme]]:
         """See Analyser."""
-        if self._processes == 1 or sum(map(len, texts)) < ALONE:
-            return [self._one(text) for text in texts]
-        shares = [texts[number :: self._processes] for number in range(self._processes)]
-        found: list[list[Morpheme]] = [[] for _ in texts]
-        with ThreadPoolExecutor(self._processes) as threads:
-            for number, share in enumerate(threads.map(_in_a_process, shares)):
-                found[number :: self._processes] = share
-        return found
+        return [self._one(text) for text in texts]
 
     def _one(self, text: str) -> list[Morpheme]:
         """It takes a NUL for the end of a text, and does not count the white space that a text begins with."""
@@ -94,17 +80,3 @@ def _compatible(lemma: str) -> str:
 
 
 FINALS = dict(zip(range(0x11A8, 0x11C3), "ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ", strict=True))
-
-
-def _in_a_process(texts: Sequence[str]) -> list[list[Morpheme]]:
-    command = [sys.executable, "-m", "dokhae.korean.mecab"]  # multiprocessing would run the caller's script again
-    done = subprocess.run(command, input=json.dumps(texts).encode(), capture_output=True, check=False)
-    if done.returncode:
-        reason = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise AnalyserError(f"the analyser mecab ended in a process of its own: {reason}; "
-                            "use --korean_split particles, or set a smaller number of cores (taskset)")  # fmt: skip
-    return [[Morpheme(*each) for each in text] for text in json.loads(done.stdout)]
-
-
-if __name__ == "__main__":
-    json.dump(Mecab(1).analyse(json.load(sys.stdin)), sys.stdout)

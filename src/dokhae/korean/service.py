@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import threading
@@ -16,9 +17,6 @@ from dokhae.patience import Patience
 
 KEY = "ETRI_ACCESS_KEY"  # environment variable
 KEY_FORM = re.compile(r"[A-Za-z0-9._~+/=:-]*")  # what a header may hold and a message shows as it is
-LONGEST = 10_000  # characters; ETRI's API refuses a longer text
-SENTENCE_END = re.compile(r"""[.?!…。？！]["'”’)\]〉》」』]*\s+|\n\s*""")
-UP_TO_A_SPACE = re.compile(r".*\s", re.DOTALL)
 # it may be slow to begin with a long text
 PATIENCE = Patience(tries=5, first_wait=0.5, longest_wait=60.0, silence=60.0)
 
@@ -40,28 +38,27 @@ class Service:
         self._shown = str(self._address.copy_with(username=None, password=None, query=None, fragment=None))
         if self._address.scheme not in ("http", "https") or not self._address.host:
             raise SettingsError(f"the analyser {self._shown!r} is no address; give one as in http://localhost:8080/...")
+        if self._address.userinfo:
+            raise SettingsError(f"the address of the analyser {self._shown} has a name or password, and is saved with "
+                                f"the model; set the environment variable {KEY} instead")  # fmt: skip
+        # services may differ by it, but it may hold a key
+        query = hashlib.sha256(self._address.query).hexdigest()[:12] if self._address.query else ""
+        self._identity = f"service {self._shown} {query}".rstrip()
         self._patience = patience
 
     @property
     def identity(self) -> str:
         """The address. A service tells no version: what is kept under it is old when the service gets a new model."""
-        return f"service {self._shown}"
+        return self._identity
 
     def analyse(self, texts: Sequence[str]) -> list[list[Morpheme]]:
-        """See Analyser; a text longer than ETRI takes is analysed in parts."""
+        """See Analyser."""
         for text in texts:
             if HALF.search(text):
                 raise self._error(text, Trouble("half a character (a surrogate) cannot be sent", "take it out"))
-        parts = [
-            (number, first, text[first:after])
-            for number, text in enumerate(texts)
-            for first, after in cut(text, LONGEST)
-            if text[first:after].strip()
-        ]
-        found: list[list[Morpheme]] = [[] for _ in texts]
-        for (number, first, _), morphemes in zip(parts, self._ask([part for _, _, part in parts]), strict=True):
-            found[number] += [Morpheme(one.lemma, one.tag, one.start + first, one.end + first) for one in morphemes]
-        return found
+        asked = [text for text in texts if text.strip()]
+        found = iter(self._ask(asked))
+        return [next(found) if text.strip() else [] for text in texts]
 
     def _ask(self, texts: Sequence[str]) -> list[list[Morpheme]]:
         """Over a few connections; the first failure keeps all that is not under way from being asked."""
@@ -98,22 +95,3 @@ def _key() -> str:
     if not KEY_FORM.fullmatch(key):
         raise SettingsError(f"the environment variable {KEY} holds what is no access key; copy it once more")
     return key
-
-
-def cut(text: str, longest: int) -> list[tuple[int, int]]:
-    """Where parts of at most `longest` characters begin and end, the whole where it is short enough."""
-    parts: list[tuple[int, int]] = []
-    first = 0
-    while len(text) - first > longest:
-        after = _border(text, first, first + longest)
-        parts.append((first, after))
-        first = after
-    return [*parts, (first, len(text))]
-
-
-def _border(text: str, first: int, last: int) -> int:
-    """After the last sentence in the second half, else after the last white space, else at the end."""
-    for sentence in reversed(list(SENTENCE_END.finditer(text, (first + last) // 2, last))):
-        return sentence.end()
-    space = UP_TO_A_SPACE.match(text, first, last + 1)
-    return min(space.end(), last) if space else last

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dokhae.errors import SettingsError
 from dokhae.korean import analysis
 from dokhae.korean.composed import composed
 from dokhae.korean.morphemes import Analyser
@@ -27,54 +30,64 @@ class Joined(NamedTuple):
     words: NDArray[np.intp]  # (character,) which word it belongs to
 
 
-class Splitter(Protocol):
+class Splitter(ABC):
     """A way to cut words. Only words with Hangul are cut, and never a character and its marks."""
 
     @property
+    @abstractmethod
     def identity(self) -> str:
         """Everything that decides about the cuts, as text."""
 
     def cut(self, texts: Sequence[str]) -> Joined:
-        """Where these texts are cut."""
+        """Where these texts are cut: at the borders of this way, and at changes of script."""
+        codes, begins = joined(texts)
+        kinds, bearers = scripts(codes)
+        words = np.cumsum(kinds == SPACE)
+        with_hangul = np.bincount(words[kinds == HANGUL], minlength=len(kinds) + 1)[words] > 0
+        before = np.append(SPACE, kinds)[:-1]
+        # a text that begins with characters that nobody sees has its first word behind them
+        inside = with_hangul & (kinds != SPACE) & (before != SPACE) & (before != ATTACHED)
+        borders = self._borders(texts, codes, begins) & (bearers == np.arange(len(codes)))
+        cuts = np.flatnonzero(inside & (borders | (kinds != before)))
+        return Joined(codes, begins, cuts, bearers[cuts - 1], words)
+
+    @abstractmethod
+    def _borders(self, texts: Sequence[str], codes: Codes, begins: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """For each character of the joined texts whether a part of a word may begin with it."""
 
 
 def splitter(split: Split) -> Splitter | None:
     """What a setting stands for; None: words stay whole. MissingExtra where its analyser is not installed."""
+    if split not in get_args(Split):
+        raise SettingsError(f"korean_split is {split!r}; it can be {', '.join(get_args(Split))}")
     if split == "none":
         return None
     return ByParticles() if split == "particles" else ByMorphemes(analysis.find(split))
 
 
-class ByParticles:
-    """At changes of script, and where a word may end in particles."""
+class ByParticles(Splitter):
+    """Where a word may end in particles."""
 
     @property
     def identity(self) -> str:
-        """The list itself."""
-        return f"particles {sorted(PARTICLES)}"
+        """The list's."""
+        return f"particles {hashlib.sha256(' '.join(sorted(PARTICLES)).encode()).hexdigest()[:12]}"
 
-    def cut(self, texts: Sequence[str]) -> Joined:
-        """See Splitter."""
+    def _borders(self, texts: Sequence[str], codes: Codes, begins: NDArray[np.int64]) -> NDArray[np.bool_]:
         forms = [composed(text) for text in texts]
-        codes, begins = joined([form for form, _ in forms])
-        kinds, bearers = scripts(codes)
-        hangul = kinds == HANGUL
-        ends = np.flatnonzero(hangul & ~np.append(hangul[1:], False)) + 1
-        words = np.cumsum(kinds == SPACE)
-        cuts = _inside_of_words(kinds, words, particle_starts(codes, ends))
         if all(places is None for _, places in forms):
-            return Joined(codes, begins, cuts, bearers[cuts - 1], words)
-        # where they are in the texts as they were given
-        number = np.searchsorted(begins, cuts, side="right") - 1
-        given, given_begins = joined(texts)
+            return _particle_starts(codes)
+        form_codes, form_begins = joined([form for form, _ in forms])
+        starts = np.flatnonzero(_particle_starts(form_codes)[1:]) + 1
         moved = np.concatenate([np.arange(len(form) + 1) if places is None else places for form, places in forms])
-        cuts = np.unique(moved[cuts] + given_begins[number])
-        kinds, bearers = scripts(given)
-        return Joined(given, given_begins, cuts, bearers[cuts - 1], np.cumsum(kinds == SPACE))
+        starts = starts[moved[starts] != moved[starts - 1]]  # not inside of what does not compose to one character
+        borders = np.zeros(len(codes), dtype=bool)
+        borders[moved[starts] + begins[np.searchsorted(form_begins, starts, side="right") - 1]] = True
+        return borders
 
 
-class ByMorphemes:
-    """At changes of script, and between the morphemes that an analyser finds."""
+class ByMorphemes(Splitter):
+    """Between the morphemes that an analyser finds."""
 
     def __init__(self, analyser: Analyser) -> None:
         self._analyser = analyser
@@ -82,24 +95,15 @@ class ByMorphemes:
     @property
     def identity(self) -> str:
         """The analyser's."""
-        return f"morphemes {self._analyser.identity}"
+        return f"morphemes of {self._analyser.identity}"
 
-    def cut(self, texts: Sequence[str]) -> Joined:
-        """See Splitter."""
-        codes, begins = joined(texts)
+    def _borders(self, texts: Sequence[str], codes: Codes, begins: NDArray[np.int64]) -> NDArray[np.bool_]:
         borders = np.zeros(len(codes), dtype=bool)
         for begin, morphemes in zip(begins.tolist(), self._analyser.analyse(texts), strict=False):
             borders[[begin + place for one in morphemes for place in (one.start, one.end)]] = True
-        kinds, bearers = scripts(codes)
-        words = np.cumsum(kinds == SPACE)
-        cuts = _inside_of_words(kinds, words, borders & (bearers == np.arange(len(codes))))
-        return Joined(codes, begins, cuts, bearers[cuts - 1], words)
+        return borders
 
 
-def _inside_of_words(kinds: NDArray[np.uint8], words: NDArray[np.intp], borders: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Borders, and changes of script, that are inside of a word with Hangul."""
-    with_hangul = np.bincount(words[kinds == HANGUL], minlength=len(kinds) + 1)[words] > 0
-    before = np.append(SPACE, kinds)[:-1]
-    # a text that begins with characters that nobody sees has its first word behind them
-    inside = with_hangul & (kinds != SPACE) & (before != SPACE) & (before != ATTACHED)
-    return np.flatnonzero(inside & (borders | (kinds != before)))
+def _particle_starts(codes: Codes) -> NDArray[np.bool_]:
+    hangul = scripts(codes)[0] == HANGUL
+    return particle_starts(codes, np.flatnonzero(hangul & ~np.append(hangul, False)[1:]) + 1)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dokhae.errors import SettingsError
 from dokhae.korean import analysis
 from dokhae.korean.morphemes import Analyser, Morpheme
+from dokhae.korean.remembering import Remembered
 
 Trim = Literal["none", "kiwi", "mecab"]
-REMEMBERED = 4096  # contexts, some kilobytes each: validation asks for the same ones after every epoch
+REMEMBERED = 1 << 22  # characters of contexts: validation asks for the same ones after every epoch
 
 
 class Particles(NamedTuple):
@@ -29,23 +29,25 @@ class Trimmer:
 
     def __init__(self, analyser: Analyser) -> None:
         self._analyser = analyser
-        self._remembered: OrderedDict[str, Particles] = OrderedDict()
-        self._lock = threading.Lock()
+        self._remembered = Remembered(self._found, REMEMBERED)
+
+    @property
+    def identity(self) -> str:
+        """The analyser's."""
+        return self._analyser.identity
 
     def particles(self, texts: Sequence[str]) -> list[Particles]:
         """The particles of each text."""
-        with self._lock:
-            new = [text for text in dict.fromkeys(texts) if text not in self._remembered]
-            found = dict(zip(new, map(_particles, self._analyser.analyse(new)), strict=True))
-            answers = [found[text] if text in found else self._remembered[text] for text in texts]
-            self._remembered.update(found)
-            while len(self._remembered) > REMEMBERED:
-                self._remembered.popitem(last=False)
-            return answers
+        return self._remembered.of(texts)
+
+    def _found(self, texts: Sequence[str]) -> list[Particles]:
+        return [_particles(morphemes) for morphemes in self._analyser.analyse(texts)]
 
 
 def trimmer(trim: Trim) -> Trimmer | None:
     """What a setting stands for; None: answers stay as they are. MissingExtra where the analyser is not installed."""
+    if trim not in get_args(Trim):
+        raise SettingsError(f"korean_trim is {trim!r}; it can be {', '.join(get_args(Trim))}")
     return None if trim == "none" else Trimmer(analysis.find(trim))
 
 

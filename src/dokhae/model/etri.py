@@ -5,6 +5,7 @@ Once saved by dokhae it is a model like any other, and nothing here is asked.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from dokhae.files import read_json, read_text
 from dokhae.model.old_weights import read_weights
 from dokhae.model.sentence_pieces import ROLES
 
+log = logging.getLogger("dokhae")
 VOCABULARY = "vocab.korean_morp.list"
 SIZES = "bert_config.json"
 CONVERTED = "config.json"  # of transformers, which then knows how to make the model
@@ -43,6 +45,9 @@ def build_tokenizer(folder: Path) -> Any | None:  # noqa: ANN401 - a transformer
     entries = _entries(folder / VOCABULARY)
     if is_unconverted(folder):
         rows = _sizes(folder)["vocab_size"]  # rows without an entry are padding
+        if len(entries) < rows:
+            log.warning("%s: has %d entries, and the model has embeddings for %d; is the file whole?",
+                        folder / VOCABULARY, len(entries), rows)  # fmt: skip
         if len(entries) > rows:
             raise ModelError(f"{folder / VOCABULARY}: has {len(entries)} entries, and the model has embeddings for "
                              f"{rows} by {SIZES}; take the files of one and the same model")  # fmt: skip

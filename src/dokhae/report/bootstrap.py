@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dokhae.errors import SettingsError
+
 AT_ONCE = 1 << 22  # numbers drawn at once
 
 
@@ -38,6 +40,9 @@ def paired_bootstrap(
     of one article are right or wrong together, so single ones would look surer than they are. Source: Efron 1979;
     for comparing systems Koehn 2004, Statistical Significance Tests for Machine Translation Evaluation.
     """
+    if not len(scores) == len(before) == len(groups) > 0 or samples < 1:
+        raise SettingsError(f"{len(scores)} scores cannot be paired with {len(before)}, {len(groups)} groups and "
+                            f"{samples} samples; there have to be as many of each, and at least one")  # fmt: skip
     gains = np.asarray(scores, dtype=np.float64) - np.asarray(before, dtype=np.float64)
     _, group = np.unique(np.asarray(groups), return_inverse=True)
     sizes = np.bincount(group).astype(np.float64)

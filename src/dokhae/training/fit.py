@@ -110,7 +110,8 @@ def _fit(
         _train(module, data, checkpoints, device, show)
         if config.strategy == "fsdp":  # whose parts of the weights are of no use to others
             module.model = loading.load_model(loading.locate(config.model), config.trust_remote_code)
-        settings = results.keep_model(config, module, checkpoints, loaded.fast, loaded.benchmark)
+        rewritten_by = loaded.tokenizer.rewritten_by
+        settings = results.keep_model(config, module, checkpoints, loaded.fast, loaded.benchmark, rewritten_by)
         return results.score(config, module, loaded.benchmark, settings, device, show)
 
 

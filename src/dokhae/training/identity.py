@@ -66,7 +66,7 @@ def identity_in(path: Path) -> Identity:
 
 def check_same(now: Identity, before: Identity, model: str, what: str) -> None:
     """SettingsError where the encoder is no longer the one that `what` (a checkpoint, a run) began with."""
-    for part, name in (("encoder", "weights"), ("tokenizer", "tokenizer files")):
+    for part, name in (("encoder", "weights"), ("tokenizer", "tokenizer files, Korean settings or analyser")):
         if getattr(now, part) != getattr(before, part):
             raise SettingsError(f"{what}: began with another encoder: {model} has other {name} now; put the "
                                 "old files back, or train anew")  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,12 +16,13 @@ from dokhae import benchmarks
 from dokhae.benchmarks import Benchmark
 from dokhae.encoding import PairTokenizer, assemble
 from dokhae.encoding.korean import tokenizer_of
-from dokhae.encoding.report import hangul_warning, lost_ends
+from dokhae.encoding.report import korean_warning, lost_ends
 from dokhae.errors import SettingsError
 from dokhae.korean.trimming import Trimmer, trimmer
 from dokhae.model import inputs, loading
 from dokhae.model.devices import choose_precision
 from dokhae.model.span import span_logits
+from dokhae.settings import ReaderSettings
 from dokhae.training import cluster, runs
 from dokhae.training.compiling import as_written, check_compiler
 from dokhae.training.config import TrainConfig
@@ -105,6 +107,7 @@ def load(config: TrainConfig, device: str) -> Loaded:
     fast = loading.load_tokenizer(source, config.trust_remote_code)
     pl.seed_everything(config.seed, verbose=False)  # the span head is drawn from it
     model = loading.load_model(source, config.trust_remote_code)
+    warn_of_another_split(config, ReaderSettings.found(partial(loading.find_file, source)))
     check_length(config, inputs.longest_input(model))
     check_optimizer(model, config, device)
     check_strategy(model, config, device)
@@ -117,14 +120,21 @@ def make_data(loaded: Loaded, config: TrainConfig, show: bool, processes: Proces
     """Features of both splits, from the cache where they are in it."""
     train = make_split("train", loaded.train, loaded.tokenizer, config.windows, show)
     dev = make_split("dev", loaded.dev, loaded.tokenizer, config.windows, show) if loaded.dev else None
-    warning = hangul_warning(loaded.train, train.features, loaded.tokenizer)
+    warning = korean_warning(loaded.train, train.features, loaded.tokenizer)
     if warning:
         log.warning(warning)
     hint = lost_ends(loaded.train, train.features)
-    if hint and config.korean_split == config.korean_trim == "none":
+    if hint and config.korean_split == config.korean_trim == "none" and config.morphemes is None:
         log.info(hint)
     batching = Batching(config.batch_size, config.seed, config.batch_tokens, config.optimizer.accumulate)
     return ReaderData(train, dev, loaded.tokenizer.layout, batching, processes)
+
+
+def warn_of_another_split(config: TrainConfig, before: ReaderSettings | None) -> None:
+    """Where the model to begin with is a reader that was trained on words cut in another way."""
+    if before is not None and before.korean_split != config.korean_split:
+        log.warning("%s: was trained with korean_split %s, and is trained with %s now", config.model,
+                    before.korean_split, config.korean_split)  # fmt: skip
 
 
 def check_length(config: TrainConfig, longest: int | None) -> None:

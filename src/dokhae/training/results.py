@@ -137,6 +137,7 @@ def keep_model(
     checkpoints: Checkpoints,
     tokenizer: Any,  # noqa: ANN401 - a transformers tokenizer
     benchmark: Benchmark,
+    rewritten_by: str | None,
 ) -> ReaderSettings:
     """Write the best weights (the last ones without a dev split) with the tokenizer and the reader's settings."""
     name = checkpoints.best[0][1] if checkpoints.best else LAST
@@ -156,6 +157,7 @@ def keep_model(
         korean_split=config.korean_split,
         korean_trim=config.korean_trim,
         morphemes=config.morphemes,
+        rewritten_by=rewritten_by,
     )
     with processes.together():
         if processes.first:
