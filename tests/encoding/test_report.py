@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from transformers import BertTokenizerFast
 
 from dokhae.encoding import WindowConfig, build_features
 from dokhae.encoding.korean import tokenizer_of
-from dokhae.encoding.report import hangul_warning, lost_ends
+from dokhae.encoding.report import hangul_warning, lost_ends, unknown_warning
 from dokhae.types import Answer, Example
 from tokenizers_on_the_spot import TOKENIZERS, pair_tokenizer
 
@@ -55,3 +57,20 @@ def test_answers_that_end_inside_of_a_token_are_told(context, answers, split, sa
     features = build_features(examples, tokenizer_of(fast, korean_split=split), WindowConfig())
     found = lost_ends(examples, features)
     assert found is None if said is None else found.startswith(said)
+
+
+def test_a_text_that_is_mostly_unknown_is_told_and_why():
+    fast = BertTokenizerFast(vocab={word: number for number, word in enumerate(WORDS)}, do_lower_case=False)
+
+    def told(context):
+        examples = [Example("q", "?", context)]
+        tokenizer = tokenizer_of(fast)
+        return unknown_warning(examples, build_features(examples, tokenizer, WindowConfig()), tokenizer)
+
+    assert told("서울은 서울") is None
+    assert told("서울은 부산 서울") == (
+        "WARNING: 33% of the context's tokens are unknown to the tokenizer; choose an encoder with a Korean vocabulary"
+    )
+    assert "100% of the context's tokens are unknown" in told(unicodedata.normalize("NFD", "서울은"))
+    assert told(unicodedata.normalize("NFD", "서울은")).endswith("convert the text to NFC")
+    assert told("Berlin is a city") is None

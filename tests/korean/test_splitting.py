@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 
 from dokhae.encoding.offsets import continues
+from dokhae.errors import SettingsError
 from dokhae.korean.morphemes import Morpheme
 from dokhae.korean.splitting import ByMorphemes, ByParticles, splitter
+from dokhae.korean.trimming import trimmer
 from encoding.texts import texts
 
 TEXTS = {
@@ -124,3 +126,11 @@ def test_the_identity_tells_one_way_from_another():
     found = {splitter(name).identity for name in ("particles", "kiwi", "mecab")}
     assert len(found) == 3
     assert any(version("kiwipiepy") in one for one in found)  # an analyser of another version may cut elsewhere
+
+
+@pytest.mark.parametrize("wrong", ["partikles", None, "http://127.0.0.1:9/api/morpheme/etri"])
+def test_other_settings_are_refused_by_name(wrong):
+    with pytest.raises(SettingsError, match=r"korean_split is .*; it can be none, particles, kiwi, mecab"):
+        splitter(wrong)
+    with pytest.raises(SettingsError, match=r"korean_trim is .*; it can be none, kiwi, mecab"):
+        trimmer(wrong)

@@ -94,7 +94,7 @@ class Cutting:
         apart[~syllables] = np.array([self._apart(chr(code)) for code in kinds.tolist()], dtype=bool)[which]
         kept = ~(apart[0] | apart[1]) | (found.before < found.cuts - 1)  # what is attached to it may not be apart
         if self._entries.pairs is not None:
-            kept &= unknown | ~(syllables[0] & syllables[1]) | np.isin(_pair(*sides), self._entries.pairs)
+            kept &= unknown | ~(syllables[0] & syllables[1]) | _is_in(_pair(*sides), self._entries.pairs)
         return np.asarray(kept)
 
 
@@ -102,7 +102,7 @@ class Entries(NamedTuple):
     """What the entries of a tokenizer say of characters."""
 
     alone: NDArray[np.bool_]  # (code point,) whether it is known, wherever in a word; the last one: no
-    pairs: NDArray[np.int64] | None  # syllables that stand in a row in an entry; None where entries are no text
+    pairs: NDArray[np.int64] | None  # ascending: syllables that stand in a row in an entry; None: entries are no text
     longest: int | None  # characters of a word, to WordPiece, to which one unknown character makes all of it unknown
 
 
@@ -119,8 +119,16 @@ def _entries(tokenizer: Tokenizer, state: dict[str, Any], apart: Callable[[str],
     single = [ord(entry) for entry in vocabulary if len(entry) == 1 and f"{prefix}{entry}" in vocabulary]
     alone[[code for code in single if code < BASIC]] = True
     pairs = {pair for entry in vocabulary for pair in pairwise(map(ord, entry))}
-    found = [pair for pair in pairs if all(FIRST <= code <= LAST for code in pair)]
+    found = sorted(pair for pair in pairs if all(FIRST <= code <= LAST for code in pair))
     return Entries(alone, _pair(*np.array(found, dtype=np.uint32).reshape(-1, 2).T), longest)
+
+
+def _is_in(numbers: NDArray[np.int64], ascending: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """As np.isin, which would sort both sides anew for every few texts."""
+    if not len(ascending):
+        return np.zeros(len(numbers), dtype=bool)
+    place = np.minimum(np.searchsorted(ascending, numbers), len(ascending) - 1)
+    return np.asarray(ascending[place] == numbers)
 
 
 def _pair(before: NDArray[np.uint32], behind: NDArray[np.uint32]) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from dokhae.types import Example
 
 HANGUL = re.compile("[가-힣]")
 NFD = re.compile("[\u1100-\u11ff]")  # letters of syllables that are taken apart
+KOREAN = re.compile(f"{HANGUL.pattern}|{NFD.pattern}")
 MANY = 5.0  # % of the answers, of the tokens
 
 
@@ -33,17 +34,17 @@ def korean_warning(examples: Sequence[Example], features: Features, tokenizer: P
 
 def unknown_warning(examples: Sequence[Example], features: Features, tokenizer: PairTokenizer) -> str | None:
     """Where much of a Korean text is unknown to the tokenizer, mostly for its letters stand one by one (NFD)."""
-    korean = [
-        example.context for example in examples[:1000] if HANGUL.search(example.context) or NFD.search(example.context)
-    ]
+    korean = [example.context for example in examples[:1000] if KOREAN.search(example.context)]
     if tokenizer.unknown_id is None or not korean:
         return None
     share = 100.0 * float(np.mean(features.context_ids == tokenizer.unknown_id))
     if share < MANY:
         return None
-    apart = any(NFD.search(context) for context in korean)
-    advice = ("its syllables are written as letters one by one (NFD), which the vocabulary has composed: convert it to "
-              "NFC (`dokhae data audit` tells forms)" if apart else "choose an encoder with a Korean vocabulary")  # fmt: skip
+    advice = "choose an encoder with a Korean vocabulary"
+    if any(NFD.search(context) for context in korean):
+        advice = (
+            "syllables are written as letters one by one (NFD), and its vocabulary has whole ones: convert it to NFC"
+        )
     return f"WARNING: {share:.0f}% of the context's tokens are unknown to the tokenizer; {advice}"
 
 

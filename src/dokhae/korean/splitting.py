@@ -47,12 +47,14 @@ class Splitter(ABC):
         before = np.append(SPACE, kinds)[:-1]
         # a text that begins with characters that nobody sees has its first word behind them
         inside = with_hangul & (kinds != SPACE) & (before != SPACE) & (before != ATTACHED)
-        borders = self._borders(texts, codes, begins) & (bearers == np.arange(len(codes)))
+        borders = self._borders(texts, codes, begins, kinds) & (bearers == np.arange(len(codes)))
         cuts = np.flatnonzero(inside & (borders | (kinds != before)))
         return Joined(codes, begins, cuts, bearers[cuts - 1], words)
 
     @abstractmethod
-    def _borders(self, texts: Sequence[str], codes: Codes, begins: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _borders(
+        self, texts: Sequence[str], codes: Codes, begins: NDArray[np.int64], kinds: NDArray[np.uint8]
+    ) -> NDArray[np.bool_]:
         """For each character of the joined texts whether a part of a word may begin with it."""
 
 
@@ -73,12 +75,14 @@ class ByParticles(Splitter):
         """The list's."""
         return f"particles {hashlib.sha256(' '.join(sorted(PARTICLES)).encode()).hexdigest()[:12]}"
 
-    def _borders(self, texts: Sequence[str], codes: Codes, begins: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _borders(
+        self, texts: Sequence[str], codes: Codes, begins: NDArray[np.int64], kinds: NDArray[np.uint8]
+    ) -> NDArray[np.bool_]:
         forms = [composed(text) for text in texts]
         if all(places is None for _, places in forms):
-            return _particle_starts(codes)
+            return _particle_starts(codes, kinds)
         form_codes, form_begins = joined([form for form, _ in forms])
-        starts = np.flatnonzero(_particle_starts(form_codes)[1:]) + 1
+        starts = np.flatnonzero(_particle_starts(form_codes, scripts(form_codes)[0])[1:]) + 1
         moved = np.concatenate([np.arange(len(form) + 1) if places is None else places for form, places in forms])
         starts = starts[moved[starts] != moved[starts - 1]]  # not inside of what does not compose to one character
         borders = np.zeros(len(codes), dtype=bool)
@@ -97,13 +101,15 @@ class ByMorphemes(Splitter):
         """The analyser's."""
         return f"morphemes of {self._analyser.identity}"
 
-    def _borders(self, texts: Sequence[str], codes: Codes, begins: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _borders(
+        self, texts: Sequence[str], codes: Codes, begins: NDArray[np.int64], kinds: NDArray[np.uint8]
+    ) -> NDArray[np.bool_]:
         borders = np.zeros(len(codes), dtype=bool)
         for begin, morphemes in zip(begins.tolist(), self._analyser.analyse(texts), strict=False):
             borders[[begin + place for one in morphemes for place in (one.start, one.end)]] = True
         return borders
 
 
-def _particle_starts(codes: Codes) -> NDArray[np.bool_]:
-    hangul = scripts(codes)[0] == HANGUL
+def _particle_starts(codes: Codes, kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    hangul = kinds == HANGUL
     return particle_starts(codes, np.flatnonzero(hangul & ~np.append(hangul, False)[1:]) + 1)
