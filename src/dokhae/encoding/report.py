@@ -43,7 +43,7 @@ def unknown_warning(examples: Sequence[Example], features: Features, tokenizer: 
     advice = "choose an encoder with a Korean vocabulary"
     if any(NFD.search(context) for context in korean):
         advice = (
-            "syllables are written as letters one by one (NFD), and its vocabulary has whole ones: convert it to NFC"
+            "syllables stand there letter by letter (NFD), and its vocabulary has whole ones: convert the text to NFC"
         )
     return f"WARNING: {share:.0f}% of the context's tokens are unknown to the tokenizer; {advice}"
 
