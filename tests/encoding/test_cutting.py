@@ -20,7 +20,7 @@ from encoding.texts import texts
 from tokenizers_on_the_spot import TOKENIZERS, pair_tokenizer, train_tokenizer
 
 kinds = pytest.mark.parametrize("kind", TOKENIZERS)
-many = settings(deadline=None, max_examples=100, derandomize=True)
+many = settings(deadline=None, max_examples=60, derandomize=True)
 few = settings(deadline=None, max_examples=30, derandomize=True, suppress_health_check=[HealthCheck.filter_too_much])
 KOREAN = ("서울", "봄", "3", "은", "에서", "이다", "(", ")", ".", "A", " ")
 WORDS = [

@@ -16,6 +16,7 @@ HANGUL = re.compile("[가-힣]")
 NFD = re.compile("[\u1100-\u11ff]")  # letters of syllables that are taken apart
 KOREAN = re.compile(f"{HANGUL.pattern}|{NFD.pattern}")
 MANY = 5.0  # % of the answers, of the tokens
+ENOUGH = 500  # tokens; in a few, some rare name is no sign
 
 
 def warnings(
@@ -38,10 +39,11 @@ def unknown_warning(examples: Sequence[Example], features: Features, tokenizer: 
     if tokenizer.unknown_id is None or not korean:
         return None
     share = 100.0 * float(np.mean(features.context_ids == tokenizer.unknown_id))
-    if share < MANY:
+    apart = any(NFD.search(context) for context in korean)
+    if share < MANY or (not apart and len(features.context_ids) < ENOUGH):
         return None
     advice = "choose an encoder with a Korean vocabulary"
-    if any(NFD.search(context) for context in korean):
+    if apart:
         advice = (
             "syllables stand there letter by letter (NFD), and its vocabulary has whole ones: convert the text to NFC"
         )
