@@ -26,7 +26,7 @@ def examples(shared):
 
 @pytest.fixture(scope="module")
 def dev(shared):
-    """A fifth of them, for analysers take their time."""
+    """A fifth of them: what the fixes reach hangs less on the questions, and analysers take their time."""
     return ROW.read(shared("korquad-1.0/dev.json"), True)
 
 
@@ -59,11 +59,10 @@ def test_whole_words(shared, examples, vocabulary, exact_match, f1, tokens):
         (V2, "particles", None, 4), (KR_BERT, "particles", None, 10),
     ],
 )  # fmt: skip
-def test_words_that_are_cut(shared, examples, dev, vocabulary, split, exact_match, more_tokens):
-    examples = dev if split == "kiwi" else examples
-    whole, now = found(shared, examples, vocabulary), found(shared, examples, vocabulary, split)
+def test_words_that_are_cut(shared, dev, vocabulary, split, exact_match, more_tokens):
+    whole, now = found(shared, dev, vocabulary), found(shared, dev, vocabulary, split)
     assert now.exact_match == pytest.approx(exact_match or 99.75, abs=WITHIN)
-    assert 100 * (now.tokens_per_character / whole.tokens_per_character - 1) == pytest.approx(more_tokens, abs=1)
+    assert 100 * (now.tokens_per_character / whole.tokens_per_character - 1) == pytest.approx(more_tokens, abs=1.5)
 
 
 @pytest.mark.parametrize(

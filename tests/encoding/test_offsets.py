@@ -17,7 +17,7 @@ kinds = pytest.mark.parametrize("kind", TOKENIZERS)
 composing = pytest.mark.parametrize("kind", ["bert-nfc", "roberta-nfc", "modernbert", "deberta", "xlm-roberta"])
 # The same texts each time: SentencePiece's normaliser in the tokenizers library has more faults than a test can name.
 few = settings(deadline=None, max_examples=40, derandomize=True)
-many = settings(deadline=None, max_examples=150, derandomize=True)
+many = settings(deadline=None, max_examples=100, derandomize=True)
 
 
 def spans(kind, text):

@@ -88,8 +88,9 @@ def test_an_unknown_analyser_names_those_that_are_known():
 @pytest.mark.parametrize(("name", "package", "room"), [("kiwi", "kiwipiepy", kiwi), ("mecab", "mecab", mecab)])
 def test_a_missing_analyser_names_the_extra(monkeypatch, name, package, room):
     monkeypatch.setitem(sys.modules, package, None)
-    room._loaded.cache_clear()
-    analysis.find.cache_clear()
+    # without what is loaded already, which stays for the other tests
+    monkeypatch.setattr(room, "_loaded", room._loaded.__wrapped__)
+    monkeypatch.setattr(analysis, "find", analysis.find.__wrapped__)
     with pytest.raises(MissingExtra, match=rf"the analyser {name} needs .* pip install 'dokhae\[korean\]'"):
         analysis.find(name)
 

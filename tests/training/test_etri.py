@@ -121,8 +121,9 @@ def test_a_reader_without_its_analyser_names_the_extra(run, tmp_path, monkeypatc
     settings = json.loads((model / "dokhae.json").read_text(encoding="utf-8"))
     (model / "dokhae.json").write_text(json.dumps(settings | {"morphemes": morphemes}), encoding="utf-8")
     monkeypatch.setitem(sys.modules, package, None)
-    room._loaded.cache_clear()
-    analysis.find.cache_clear()
+    # without what is loaded already, which stays for the other tests
+    monkeypatch.setattr(room, "_loaded", room._loaded.__wrapped__)
+    monkeypatch.setattr(analysis, "find", analysis.find.__wrapped__)
     with pytest.raises(MissingExtra, match=rf"the analyser {morphemes} needs .* pip install 'dokhae\[korean\]'"):
         dokhae.Reader.load(model, device="cpu")
 

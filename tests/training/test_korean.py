@@ -143,8 +143,9 @@ def test_a_run_says_what_the_trim_mended_and_harmed(encoder, tmp_path):
 
 def test_a_missing_analyser_is_said_before_anything_is_written(encoder, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "kiwipiepy", None)
-    kiwi._loaded.cache_clear()
-    analysis.find.cache_clear()
+    # without what is loaded already, which stays for the other tests
+    monkeypatch.setattr(kiwi, "_loaded", kiwi._loaded.__wrapped__)
+    monkeypatch.setattr(analysis, "find", analysis.find.__wrapped__)
     for changes in ({"korean_split": "kiwi"}, {"korean_trim": "kiwi"}):
         with pytest.raises(MissingExtra, match=r"the analyser kiwi needs .*dokhae\[korean\]"):
             trained(encoder, tmp_path, **changes)
