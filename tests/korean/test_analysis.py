@@ -150,7 +150,7 @@ def test_many_threads_may_ask_at_once():
         assert answers == alone[number:] + alone[:number]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(text=texts())
 def test_a_composed_text_knows_where_its_characters_were(text):
     form, places = composed(text)

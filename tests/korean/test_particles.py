@@ -41,7 +41,7 @@ def plain(word):
     return tuple(sorted(found - {0}))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 @given(
     st.one_of(
         st.text(st.sampled_from(SYLLABLES), max_size=12), st.lists(st.sampled_from(sorted(PARTICLES))).map("".join)

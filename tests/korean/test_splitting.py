@@ -61,7 +61,7 @@ def test_the_form_of_the_letters_changes_no_cut(text, form):
     ]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(text=texts(), other=texts())
 def test_no_cut_is_at_a_space_or_inside_of_a_character(text, other):
     found = ByParticles().cut([text, other])
