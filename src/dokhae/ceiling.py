@@ -89,9 +89,14 @@ def _of_golds(examples: Sequence[Example], features: Features, rule: Rule, parti
             continue
         gold = example.answers[0]
         token_ends = features.context_ends[features.context_slice(number)]
-        end = trimmed_ends(np.array([gold.start]), np.array([gold.end]), particles[number], token_ends)[0]
+        end = _trimmed_end(gold, particles[number], token_ends)
         exact += score_answer(example.context[gold.start : end], golds, rule)[0]
     return 100.0 * exact / max(len(examples), 1)
+
+
+def _trimmed_end(answer: Answer, particles: Particles, token_ends: NDArray[np.int32]) -> int:
+    """Where an answer ends once it is trimmed."""
+    return int(trimmed_ends(np.array([answer.start]), np.array([answer.end]), particles, token_ends)[0])
 
 
 def _best(
@@ -196,7 +201,7 @@ def _reason(
         "end": ends[last] != answer.end,
         "length": last - first >= max_answer_length,
         "window": not _held(first, last, windows),
-        "trim": trimmed_ends(np.array([answer.start]), np.array([answer.end]), particles, ends)[0] != answer.end,
+        "trim": _trimmed_end(answer, particles, ends) != answer.end,
     }
     return next((reason for reason, applies in checks.items() if applies), "rule")
 

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from local_server import LocalServer
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -24,24 +26,17 @@ class Answer:
     endless: bool = False  # the body begins anew whenever it ends, 200 times
 
 
-class Files(http.server.ThreadingHTTPServer):
+class Files(LocalServer):
     daemon_threads = True
 
     def __init__(self, content: bytes, answers: tuple[Answer, ...], always: Answer) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.content, self.answers, self.always = content, list(answers), always
         self.asked: list[tuple[str | None, str | None]] = []  # Range and If-Range of every request
         self.paths: list[str] = []
         self.agents: set[str] = set()
         self.sent = 0  # bytes of bodies
         self.released = threading.Event()  # ends the stalling
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def handle_error(self, *_: object) -> None:  # a client that has left
-        pass
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 
 from dokhae.korean.kiwi import Kiwi
 from dokhae.korean.morphemes import Morpheme
+from local_server import LocalServer
 
 OFFICIAL, MECAB = "/WiseNLU", "/api/morpheme/etri"
 Sentences = list[dict]
@@ -35,12 +36,12 @@ class Answer:
     endless: bool = False  # the body begins anew whenever it ends, 1000 times
 
 
-class StandIn(http.server.ThreadingHTTPServer):
+class StandIn(LocalServer):
     request_queue_size = 50  # with the usual 5, one of several connections at once may have to wait a second
     daemon_threads = False  # closing it waits for them, so that none is left to the next test
 
     def __init__(self, answers: tuple[Answer, ...], always: Answer, key: str) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.answers, self.always, self.key = list(answers), always, key
         self.texts: list[str] = []  # of every request
         self.requests: list[tuple[str, str, str]] = []  # path, content type, body
@@ -49,13 +50,6 @@ class StandIn(http.server.ThreadingHTTPServer):
         self.busy = self.busiest = 0  # requests at once
         self.lock = threading.Lock()
         self.released = threading.Event()  # ends the waiting
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def handle_error(self, *_: object) -> None:  # a client that has left
-        pass
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -11,24 +11,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from local_server import LocalServer
+
 NAME = "Org/Tiny-KoELECTRA-v3"  # its capitals matter: a name that lost them is not found here
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-class Hub(http.server.ThreadingHTTPServer):
+class Hub(LocalServer):
     daemon_threads = True
 
     def __init__(self, folder: Path, shortened: str = "", delay: float = 0.0) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.folder, self.shortened, self.delay = folder, shortened, delay
         self.fetched: list[str] = []  # names of the files that were sent
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def handle_error(self, *_: object) -> None:  # a client that has left: it would be said in the midst of another test
-        pass
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

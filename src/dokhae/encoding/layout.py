@@ -53,9 +53,8 @@ class PairTokenizer:
         own.no_truncation()
         self.layout = layout
         self._rewriter = rewriter
+        self._own = own
         self._tokenizer = own if rewriter is None else rewriter.prepared(own)
-        # of the tokenizer as it was: one that a rewriter has prepared may have two entries for an id
-        self._identity = f"{own.to_str()}{layout}{'' if rewriter is None else rewriter.identity}"
         self._word_mark = self._tokenizer.token_to_id("▁")
         self._unknown = _unknown_id(self._tokenizer)
 
@@ -82,7 +81,8 @@ class PairTokenizer:
     @property
     def identity(self) -> str:
         """Everything that shapes its output, as text (for the cache key)."""
-        return self._identity
+        # the tokenizer as it was: one that a rewriter has prepared may have two entries for an id
+        return f"{self._own.to_str()}{self.layout}{self.rewritten_by or ''}"
 
     @property
     def rewritten_by(self) -> str | None:

@@ -15,6 +15,7 @@ from dokhae.types import Example
 HANGUL = re.compile("[가-힣]")
 NFD = re.compile("[\u1100-\u11ff]")  # letters of syllables that are taken apart
 KOREAN = re.compile(f"{HANGUL.pattern}|{NFD.pattern}")
+LOOKED_AT = 1000  # examples: enough to know a language by
 MANY = 5.0  # % of the answers, of the tokens
 ENOUGH = 500  # tokens; in a few, some rare name is no sign
 
@@ -35,12 +36,14 @@ def korean_warning(examples: Sequence[Example], features: Features, tokenizer: P
 
 def unknown_warning(examples: Sequence[Example], features: Features, tokenizer: PairTokenizer) -> str | None:
     """Where much of a Korean text is unknown to the tokenizer, mostly for its letters stand one by one (NFD)."""
-    korean = [example.context for example in examples[:1000] if KOREAN.search(example.context)]
-    if tokenizer.unknown_id is None or not korean:
+    if tokenizer.unknown_id is None or not len(features.context_ids):
         return None
     share = 100.0 * float(np.mean(features.context_ids == tokenizer.unknown_id))
+    if share < MANY:  # nearly always: no text is searched
+        return None
+    korean = [example.context for example in examples[:LOOKED_AT] if KOREAN.search(example.context)]
     apart = any(NFD.search(context) for context in korean)
-    if share < MANY or (not apart and len(features.context_ids) < ENOUGH):
+    if not korean or (not apart and len(features.context_ids) < ENOUGH):
         return None
     advice = "choose an encoder with a Korean vocabulary"
     if apart:
@@ -58,7 +61,7 @@ def hangul_warning(examples: Sequence[Example], features: Features, tokenizer: P
     """
     if tokenizer.normalized("가É") in ("가É", "가é") or tokenizer.normalized("É") != "e":
         return None
-    if not any(HANGUL.search(example.context) for example in examples[:1000]):
+    if not _is_korean(examples):
         return None
     unknown = tokenizer.unknown_id
     share = 0.0 if unknown is None else 100.0 * float(np.mean(features.context_ids == unknown))
@@ -83,7 +86,7 @@ def lost_ends(examples: Sequence[Example], features: Features) -> str | None:
     KoELECTRA v1's vocabulary has the end of 71% of KorQuAD's answers, mBERT's of 84%: their exact match ends there.
     """
     answered = np.flatnonzero(features.answer_end >= 0)
-    if not len(answered) or not any(HANGUL.search(example.context) for example in examples[:1000]):
+    if not len(answered) or not _is_korean(examples):
         return None
     last = features.context_bounds[features.example_context[answered]] + features.answer_end[answered]
     golds = np.array([examples[number].answers[0].end for number in answered.tolist()])
@@ -94,3 +97,7 @@ def lost_ends(examples: Sequence[Example], features: Features) -> str | None:
         f"{lost:.0f}% of the answers end inside of a token, mostly before a particle, so exact match can reach some "
         f"{100 - lost:.0f}; --korean_split particles cuts words there (`dokhae ceiling` tells what that is worth)"
     )
+
+
+def _is_korean(examples: Sequence[Example]) -> bool:
+    return any(HANGUL.search(example.context) for example in examples[:LOOKED_AT])

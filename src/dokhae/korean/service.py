@@ -11,8 +11,9 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 from dokhae.errors import AnalyserError, SettingsError
 from dokhae.korean.morphemes import Morpheme
-from dokhae.korean.service_answers import HALF, Trouble, read
+from dokhae.korean.service_answers import Trouble, read
 from dokhae.korean.service_asking import CONNECTIONS, Asking, client
+from dokhae.korean.texts import HALF
 from dokhae.patience import Patience
 
 KEY = "ETRI_ACCESS_KEY"  # environment variable

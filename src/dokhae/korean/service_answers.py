@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from dokhae.korean.mecab import SEJONG, SYMBOLS
 from dokhae.korean.morphemes import Morpheme
+from dokhae.korean.texts import HALF
 
-HALF = re.compile("[\ud800-\udfff]")  # a surrogate, half of a character
 SPACES = re.compile(r"\s*")
 OTHER_SHAPE = "its answer has another shape than ETRI's"
 OTHER_TEXT = "it answers about other text"

@@ -31,11 +31,6 @@ class Trimmer:
         self._analyser = analyser
         self._remembered = Remembered(self._found, REMEMBERED)
 
-    @property
-    def identity(self) -> str:
-        """The analyser's."""
-        return self._analyser.identity
-
     def particles(self, texts: Sequence[str]) -> list[Particles]:
         """The particles of each text."""
         return self._remembered.of(texts)

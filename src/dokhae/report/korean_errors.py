@@ -8,15 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dokhae.errors import SettingsError
+from dokhae.korean.texts import HALF
 from dokhae.metrics import Rule, score_each
 from dokhae.metrics.scores import score_in_order
 from dokhae.report.korean_classes import ERRORS, class_of, nearest_gold
 from dokhae.types import Answer, Example
 
 HANGUL = re.compile("[\u1100-\u11ff\u3131-\u318e\ua960-\ua97c\uac00-\ud7fb]")
-HALF_OF_A_PAIR = re.compile(
-    "[\ud800-\udfff]"
-)  # of surrogates, which no file in UTF-8 holds; readers refuse it in golds
 AROUND = 30  # characters of the context on each side of an answer
 
 
@@ -68,7 +66,7 @@ def korean_errors(
     if examples_per_class < 0:
         raise SettingsError(f"error_examples is {examples_per_class}; it has to be at least 0")
     refuse_other_than_korean(examples)
-    predictions = {id: HALF_OF_A_PAIR.sub("\ufffd", text) for id, text in predictions.items()}
+    predictions = {id: HALF.sub("\ufffd", text) for id, text in predictions.items()}
     examples, exact_matches = _counted(examples, predictions, rule)
     golds = [nearest_gold(predictions.get(example.id, ""), example, rule) for example in examples]
     names = [
