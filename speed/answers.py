@@ -58,8 +58,9 @@ def decoding_row(name: str, given: Callable[[Any], Any], required: float | None,
 
     def decode(search: Literal["exact", "pruned"]) -> list[Prediction]:
         config = DecodingConfig(SETTINGS.n_best, SETTINGS.max_answer_length, search)
-        parts = [reduce(*batch, config) for batch in zip(batches, starts, ends, strict=True)]
-        return finish(examples, features, parts, config, null_threshold=None)
+        logits = zip(starts, ends, strict=True)
+        parts = [reduce(batch, given, config) for batch, given in zip(batches, logits, strict=True)]
+        return finish(examples, features, parts, tokenizer.layout, config, null_threshold=None)
 
     rows, windows = given(rows), given(windows)
     return Comparison(

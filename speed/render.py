@@ -1,4 +1,4 @@
-"""The tables of docs/performance.md and docs/korean.md, from the results files. `python -m speed.render`.
+"""The tables of docs/performance.md, korean.md and pages.md, from the results files. `python -m speed.render`.
 
 Each table stands between `<!-- NAME -->` and `<!-- end -->`; what is around them is written by hand.
 """
@@ -15,7 +15,7 @@ from speed import korean_trained, parity
 from speed.report import Row, table
 from speed.shared import FOLDER, RESULTS
 
-PAGES = tuple(FOLDER.parent / "docs" / f"{name}.md" for name in ("performance", "korean"))
+PAGES = tuple(FOLDER.parent / "docs" / f"{name}.md" for name in ("performance", "korean", "pages"))
 COMMANDS = {
     "latest": "make speed",
     "training": "python -m speed.training",
@@ -26,6 +26,8 @@ COMMANDS = {
     "growth": "python -m speed.growth",
     "gpu": "make speed-gpu",
     "korean": "python -m speed.korean",
+    "whole_pages": "python -m speed.whole_pages",
+    "budget": "python -m speed.budget PAGES --model RUN",
     "korean_sample": "python -m speed.korean_trained --data sample",
     "korean_korquad": "python -m speed.korean_trained --data korquad",
 }
@@ -52,7 +54,7 @@ def part(name: str, results: Path) -> str:
 def measured(file: Path) -> str:
     """The table of one results file."""
     report = read_json(file)
-    if file.stem == "latest":
+    if file.stem in ("latest", "budget"):  # whose tables are of another form
         return f"{read_text(file.with_suffix('.md')).partition(chr(10) * 2)[0]}\n\n{measured_on(report)}\n"
     return f"{table([Row(**row) for row in report['rows']])}\n{measured_on(report)}\n"
 

@@ -87,3 +87,25 @@ def forget_peak() -> None:
     path = Path("/proc/self/clear_refs")
     if path.exists():
         path.write_text("5", encoding="ascii")
+
+
+def pages(folder: str, vocabulary: str, cache: str) -> dict[str, Any]:
+    """Work of a turn: read KorQuAD 2.x pages and make their features, as a training begins."""
+    from transformers import BertTokenizerFast
+
+    from dokhae.encoding import WindowConfig, cached_features
+    from dokhae.encoding.korean import tokenizer_of
+    from dokhae.encoding.pages import add_markers
+    from dokhae.pages.text import PageConfig
+
+    begun = time.perf_counter()
+    examples = benchmarks.find("korquad-2.1").read(Path(folder), True)
+    read, read_peak = time.perf_counter() - begun, peak_mib()
+    fast = BertTokenizerFast(vocab=vocabulary, do_lower_case=False)
+    add_markers(fast)
+    begun = time.perf_counter()
+    windows = WindowConfig(384, overlap=128, lead=32)
+    features = cached_features(examples, tokenizer_of(fast, pages=PageConfig()), windows, Path(cache))
+    made = {"read": read, "made": time.perf_counter() - begun, "read_peak_mib": read_peak, "peak_mib": peak_mib()}
+    counts = {"questions": len(examples), "tokens": len(features.context_ids), "windows": features.window_count}
+    return made | counts | {"kept_mib": resident_mib()}

@@ -68,6 +68,6 @@ def test_klue_mrc_is_trained_with_a_null_threshold_for_rouge_w_and_its_ceiling_h
     assert dokhae.evaluate(klue, tmp_path / "run" / "predictions.json", "klue-mrc") == report["scores"]
     examples = read_examples(klue)
     features = build_features(examples, pair_tokenizer("bert"), settings.windows)
-    best = ceiling(examples, features, settings.decoding.max_answer_length, KOREAN_RUNS_WITH_NULL)
+    best = ceiling(examples, features, settings.decoding.longest, KOREAN_RUNS_WITH_NULL)
     assert report["scores"]["rouge_w"] <= best.f1 <= 100.0
     assert best.exact_match <= best.f1

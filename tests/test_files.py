@@ -120,8 +120,18 @@ def test_what_is_no_text_is_named(tmp_path, content, message):
 def test_a_file_that_cannot_be_read_is_named(tmp_path, read):
     with pytest.raises(DataError, match="none: no such file"):
         read(tmp_path / "none")
-    with pytest.raises(DataError, match="is a directory, not a file; name the file inside it"):
+    with pytest.raises(DataError, match=r"is a directory, not a file; name the file inside it|has no \.json files"):
         read(tmp_path)
+
+
+def test_a_folder_of_data_has_the_hash_of_its_files(tmp_path):
+    (tmp_path / "b.json").write_text("{}")
+    (tmp_path / "a.json").write_text("[]")
+    first = sha256(tmp_path)
+    (tmp_path / "notes.txt").write_text("no data")
+    assert sha256(tmp_path) == first
+    (tmp_path / "a.json").write_text("[1]")
+    assert sha256(tmp_path) != first
 
 
 def test_a_fault_while_reading_is_named(tmp_path):

@@ -19,7 +19,7 @@ COMMON_THIRD = frozenset({"yaml", "rich"})
 EVERYTHING = frozenset(path.stem for path in SOURCES.iterdir() if path.suffix in ("", ".py") and path.stem[0] != "_")
 HEAVY = (
     "torch", "transformers", "lightning", "matplotlib", "pyarrow", "sentencepiece", "huggingface_hub", "httpx2",
-    "optuna", "sqlalchemy", "kiwipiepy", "mecab", "tensorflow",
+    "optuna", "sqlalchemy", "kiwipiepy", "mecab", "tensorflow", "bm25s",
 )  # fmt: skip
 
 
@@ -42,31 +42,33 @@ ROOMS = {
     "patience": Room(),
     "data": Room(third="bs4 lxml pyarrow", late_third="httpx2"),
     "korean": Room(third="numpy", late_third="kiwipiepy mecab httpx2"),
-    "encoding": Room(ours="korean", third="numpy tokenizers platformdirs", late_third="filelock"),
+    "pages": Room(ours="korean", third="numpy"),
+    "encoding": Room(ours="korean pages", third="numpy tokenizers platformdirs", late_third="filelock bm25s"),
     "model": Room(
         third="numpy torch transformers huggingface_hub tokenizers", late_third="sentencepiece safetensors tensorflow"
     ),
-    "decoding": Room(ours="korean", third="numpy"),
+    "decoding": Room(ours="korean pages", third="numpy"),
     "metrics": Room(third="numpy bs4"),
     "benchmarks": Room(ours="data metrics"),
-    "settings": Room(ours="encoding decoding korean"),
-    "predict": Room(ours="encoding decoding korean", third="numpy"),
-    "reader": Room(ours="predict settings encoding korean", late="model", third="numpy"),
+    "settings": Room(ours="encoding decoding korean pages"),
+    "budget": Room(),
+    "predict": Room(ours="encoding decoding korean budget", third="numpy"),
+    "reader": Room(ours="predict budget settings encoding korean", late="model", third="numpy"),
     "ceiling": Room(ours="encoding decoding korean metrics benchmarks", third="numpy"),
     "evaluation": Room(ours="benchmarks metrics", late="report"),
-    "outputs": Room(),
+    "outputs": Room(ours="pages"),
     "demo": Room(
         ours="data encoding metrics benchmarks ceiling settings training.config",
         late="training model reader",
         late_third="torch",
     ),
-    "report": Room(ours="metrics benchmarks korean", third="numpy matplotlib jinja2"),
+    "report": Room(ours="metrics benchmarks korean pages", third="numpy matplotlib jinja2"),
     "training": Room(
-        ours="data encoding model decoding korean metrics benchmarks predict settings outputs ceiling",
+        ours="data encoding model decoding korean pages metrics benchmarks predict settings outputs ceiling",
         third="numpy torch lightning transformers filelock",
         late_third="wandb",
     ),
-    "recipes": Room(ours="training.config benchmarks"),
+    "recipes": Room(ours="training.config training.contexts benchmarks"),
     "sweeps": Room(
         ours="training recipes benchmarks report.figures",
         third="numpy optuna sqlalchemy filelock",

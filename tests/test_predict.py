@@ -71,9 +71,10 @@ def test_batches_may_be_dealt_out_and_gathered_in_any_order(prepared):
     parts = []
     for windows in plan(features, layout, 4):
         batch = assemble(features, windows, layout)
-        parts.append(reduce(batch, *arbitrary(batch), decoding))
+        parts.append(reduce(batch, arbitrary(batch), decoding))
     mixed = [parts[index] for index in np.random.default_rng(0).permutation(len(parts))]
-    assert finish(SAMPLE, features, mixed, decoding, 0.0) == finish(SAMPLE, features, parts, decoding, 0.0)
+    ways = (finish(SAMPLE, features, found, layout, decoding, 0.0) for found in (mixed, parts))
+    assert next(ways) == next(ways)
 
 
 @pytest.mark.parametrize("size", [2, 3])
@@ -235,8 +236,8 @@ def test_predictions_are_those_of_the_question_answering_script_of_transformers(
         batch = assemble(features, windows, tokenizer.layout)
         start, end = (np.concatenate([side[one, :length] for one, length in zip(windows, batch.lengths, strict=True)])
                       for side in logits)  # fmt: skip
-        parts.append(reduce(batch, start, end, DecodingConfig(n_best=8, max_answer_length=9, search="pruned")))
-    ours = finish(examples, features, parts, DecodingConfig(n_best=8), null_threshold=-5.0)
+        parts.append(reduce(batch, (start, end), DecodingConfig(n_best=8, max_answer_length=9, search="pruned")))
+    ours = finish(examples, features, parts, tokenizer.layout, DecodingConfig(n_best=8), null_threshold=-5.0)
     assert [(one.text, pytest.approx(one.null_score_difference)) for one in ours] == theirs
     assert {text == "" for text, _ in theirs} == {True, False}
 

@@ -203,7 +203,7 @@ def test_texts_go_to_no_address_that_a_stranger_has_chosen(tiny_bert, tmp_path, 
     shutil.copytree(tiny_bert, folder)
     ReaderSettings(morphemes=address).save(folder)
     monkeypatch.setattr(loading, "locate", lambda name: loading.Source(str(folder), None))
-    monkeypatch.setattr(loading, "find_file", lambda source, name: folder / name)
+    monkeypatch.setattr(loading, "find_file", lambda _, name: folder / name if (folder / name).exists() else None)
     with pytest.raises(ModelError, match="Org/model: its settings send every question and context to https://example"):
         Reader.load("Org/model", "cpu")
     with pytest.raises(SettingsError, match="no entries such as /NNG_"):  # past that question

@@ -7,6 +7,7 @@ import pytest
 from dokhae.decoding import DecodingConfig
 from dokhae.encoding import WindowConfig
 from dokhae.errors import DokhaeError, ModelError, SettingsError
+from dokhae.pages.text import PageConfig
 from dokhae.settings import FILE_NAME, NullThreshold, ReaderSettings
 
 SETTINGS = [
@@ -14,6 +15,7 @@ SETTINGS = [
     ReaderSettings("korquad-1.0", WindowConfig(512, overlap=64), DecodingConfig(5, 100, "pruned")),
     ReaderSettings("squad-2.0", WindowConfig(step=32), null_threshold=NullThreshold(-1.25, "set"), precision="bf16"),
     ReaderSettings("korquad-1.0", korean_split="particles", korean_trim="kiwi"),
+    ReaderSettings("korquad-2.1", WindowConfig(lead=32), DecodingConfig(20, 512), pages=PageConfig(edit_marks=True)),
     ReaderSettings("korquad-1.0", morphemes="http://localhost:8080/api/morpheme/etri"),
     ReaderSettings(
         "squad-2.0",
@@ -35,13 +37,14 @@ def test_the_file_says_its_format_and_every_setting(tmp_path):
     assert json.loads((tmp_path / FILE_NAME).read_text()) == {
         "format": 1,
         "benchmark": "squad-1.1",
-        "windows": {"max_length": 384, "step": None, "overlap": None, "max_question_length": 64},
-        "decoding": {"n_best": 20, "max_answer_length": 30, "search": "exact"},
+        "windows": {"max_length": 384, "step": None, "overlap": None, "max_question_length": 64, "lead": 0},
+        "decoding": {"n_best": 20, "max_answer_length": None, "search": "exact"},
         "null_threshold": None,
         "precision": "fp32",
         "korean_split": "none",
         "korean_trim": "none",
         "morphemes": None,
+        "pages": None,
         "rewritten_by": None,
     }
 

@@ -6,12 +6,12 @@ Differences between data sets are differences of rows.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dokhae import data, metrics
-from dokhae.data.releases import Licence, Release, RemoteFile
+from dokhae.data.releases import Licence, Release, RemoteFile, RemoteFolder
 from dokhae.errors import SettingsError
 from dokhae.types import Example
 
@@ -27,7 +27,7 @@ class Benchmark:
     rule: metrics.Rule
     release: Release
     aliases: tuple[str, ...] = ()
-    trainable: bool = True  # whether its contexts are text (KorQuAD 2.x has whole web pages)
+    html: bool = False  # whether its contexts are whole pages in HTML (KorQuAD 2.x)
 
 
 CC_BY_SA_4 = Licence("CC BY-SA 4.0", "name the authors; pass changed copies on under the same licence")
@@ -127,7 +127,55 @@ KLUE_MRC = Release(
         ),
     ),
 )
-KORQUAD_2 = Release("KorQuAD 2.x", "https://korquad.github.io/", CC_BY_ND_2_KR)  # archives of web pages, not one file
+# Addresses, sizes, hashes and numbers of questions: dataset_infos.json of squad_kor_v2 in the same commit of
+# huggingface/datasets. Sizes of what the archives hold: https://korquad.github.io/ ("6.4GB" and "794MB").
+KORQUAD_2 = "https://github.com/korquad/korquad.github.io/raw/master/dataset/KorQuAD_2.1"
+LARGEST = 2 * 2**30  # bytes that may come out of one archive; they hold about 500 MB each
+
+
+def _archives(part: str, published: Sequence[tuple[int, str]]) -> tuple[RemoteFile, ...]:
+    """The archives of the training or the dev part, from their sizes and hashes."""
+    names = [f"KorQuAD_2.1_{part}_{number:02d}.zip" for number in range(len(published))]
+    return tuple(
+        RemoteFile(name, f"{KORQUAD_2}/{part}/{name}", size=size, sha256=sha256, unpacked=LARGEST)
+        for name, (size, sha256) in zip(names, published, strict=True)
+    )
+
+
+KORQUAD_2_TRAIN = _archives(
+    "train",
+    (
+        (96_161_084, "98918d10e3e08bf6b34b50d17cd7f7438d5a577a8089d02698d16a151424a36a"),
+        (92_163_603, "0a8a59ee82e92e9509c5dbf7d98a31c007a3693afb818e37c60ddacf7f48c4b3"),
+        (91_681_447, "7035a35daac0c210b4754fc6a2885442929754db35e33b40d7c912706c66b9bc"),
+        (94_792_676, "4a61272d13e535f73fa20f2d1619b895adb763d8fa7cf02d813b733e7f702562"),
+        (94_470_762, "35834a74b3486eaa32712c689bccaab0c841c3ee252560e754245d3ed89e1c3a"),
+        (93_427_959, "5ea9b2975451c5a67bc172690a56a6e7a9e87b4001d3d1d684cb1336958a3a3b"),
+        (93_224_892, "87872acd46c2a8291a176826ad7eb23f3a6cf1db05bb27566d2eac1199a9091b"),
+        (92_550_803, "a615c0ebba60fc9b55fa602973d504f76d0273592c22f63b7f202655c1bb10bf"),
+        (93_684_404, "fa3955e23eab859819990edde3dd23308740cf94c3839fb538f30b1126117a39"),
+        (94_028_022, "b3b7ec508fbacaf6a5c12065e1d061cbfd8990bf2ae4c940a0a8d841294c2c1c"),
+        (93_432_479, "b7e8e44e43ec63514265e2202f73a4a6ce46f7226cc5662efc6a2ab92161a462"),
+        (94_500_610, "f6483e1e4b2577603e4fc881ec1651ca2ea5764a4b0f7e5eb59007ed9cc4bbae"),
+        (99_301_520, "84c4b6391a07bc1fdcc70d7194bda0e65edc796ae9b4e184a58c58d6973af7ad"),
+    ),
+)
+KORQUAD_2_DEV = _archives(
+    "dev",
+    (
+        (93_536_216, "4a0b25f896f333dc470e87b83cef874a9f7ea9a3df4c83f5ce8d5de6d71b07db"),
+        (56_806_828, "bf76fe7c684409151f92eacc56d551d0471477c47959b916c002ae39666caf59"),
+    ),
+)
+KORQUAD_2_1 = Release(
+    "KorQuAD 2.1",
+    "https://korquad.github.io/",
+    CC_BY_ND_2_KR,
+    (
+        RemoteFolder("korquad-2.1/train", KORQUAD_2_TRAIN, questions=83_486, size=6_400_000_000),
+        RemoteFolder("korquad-2.1/dev", KORQUAD_2_DEV, questions=10_165, size=794_000_000),
+    ),
+)
 
 BENCHMARKS = (
     Benchmark("squad-1.1", data.read_examples, metrics.ENGLISH_WORDS, SQUAD_1),
@@ -137,9 +185,9 @@ BENCHMARKS = (
         "korquad-2.1",
         data.read_korquad2,
         metrics.KOREAN_CHARACTERS_HTML,
-        KORQUAD_2,
+        KORQUAD_2_1,
         aliases=("korquad-2.0",),
-        trainable=False,
+        html=True,
     ),
     Benchmark("klue-mrc", data.read_examples, metrics.KOREAN_RUNS_WITH_NULL, KLUE_MRC),
 )

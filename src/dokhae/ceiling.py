@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dokhae.decoding import trimmed_ends
+from dokhae.decoding import particles_of, trimmed_ends
 from dokhae.encoding import Features
 from dokhae.encoding.offsets import tokens_of
 from dokhae.korean.trimming import Particles, Trimmer
@@ -17,6 +18,7 @@ from dokhae.metrics import Rule, score_answer
 from dokhae.types import Answer, Example
 
 NO_PARTICLES = Particles(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int32))
+WITHIN = (30, 128, 384, 512, 1024, 4096)  # tokens: lengths that windows and longest answers usually have
 NEIGHBOURS = 3  # tokens tried on each side of the annotated start and end
 
 REASONS = {
@@ -40,6 +42,7 @@ class Ceiling:
     tokens_per_character: float
     start_representable: float  # % of answers that begin where a token begins
     end_representable: float  # % of answers that end where a token ends
+    answers_within: dict[int, float]  # number of tokens -> % of answers that have no more
     lost: dict[str, int]  # reason -> questions whose exact match is lost by it (the first reason that applies)
     lost_examples: dict[str, str]  # reason -> id of one of them
     exact_match_of_golds: float | None = None  # of the gold answers themselves once they are trimmed; None: no trim
@@ -51,28 +54,34 @@ def ceiling(
     max_answer_length: int,
     rule: Rule,
     trimmer: Trimmer | None = None,
+    html: bool = False,
 ) -> Ceiling:
     """Score the best legal span around each annotated answer with the official rule.
 
-    trimmer: cuts particles off the spans. Examples without an answer count as fully right: a perfect model says so.
+    trimmer: cuts particles off the spans. html: contexts are pages. Examples without an answer count as fully right: a
+    perfect model says so.
     """
-    contexts = [example.context for example in examples]
-    particles = [NO_PARTICLES] * len(examples) if trimmer is None else trimmer.particles(contexts)
+    particles = [NO_PARTICLES] * len(examples)
+    if trimmer is not None:
+        particles = particles_of([example.context for example in examples], trimmer, html)
     found = [
         _best(number, example, features, max_answer_length, rule, particles[number])
         for number, example in enumerate(examples)
     ]
     total = max(len(examples), 1)
     lost = [(reason, example.id) for (_, _, reason), example in zip(found, examples, strict=True) if reason]
-    start_ok, end_ok, answered = _representable(examples, features)
-    characters = sum(len(context) for context in dict.fromkeys(example.context for example in examples))
+    spans = [_answer_span(number, example, features) for number, example in enumerate(examples) if example.answers]
+    answered = max(len(spans), 1)
+    _, firsts = np.unique(features.example_context, return_index=True)
+    characters = sum(len(examples[first].context) for first in firsts.tolist())
     return Ceiling(
         exact_match=100.0 * sum(exact for exact, _, _ in found) / total,
         f1=100.0 * sum(f1 for _, f1, _ in found) / total,
         questions=len(examples),
         tokens_per_character=len(features.context_ids) / max(characters, 1),
-        start_representable=100.0 * start_ok / max(answered, 1),
-        end_representable=100.0 * end_ok / max(answered, 1),
+        start_representable=100.0 * sum(span.start_ok for span in spans) / answered,
+        end_representable=100.0 * sum(span.end_ok for span in spans) / answered,
+        answers_within={most: 100.0 * sum(span.tokens <= most for span in spans) / answered for most in WITHIN},
         lost=dict(Counter(reason for reason, _ in lost).most_common()),
         lost_examples={reason: name for reason, name in reversed(lost)},
         exact_match_of_golds=None if trimmer is None else _of_golds(examples, features, rule, particles),
@@ -197,8 +206,8 @@ def _reason(
         return "token"
     first, last = tokens
     checks = {
-        "start": starts[first] != answer.start,
-        "end": ends[last] != answer.end,
+        "start": starts[first] < answer.start,
+        "end": ends[last] > answer.end,
         "length": last - first >= max_answer_length,
         "window": not _held(first, last, windows),
         "trim": _trimmed_end(answer, particles, ends) != answer.end,
@@ -206,14 +215,19 @@ def _reason(
     return next((reason for reason, applies in checks.items() if applies), "rule")
 
 
-def _representable(examples: Sequence[Example], features: Features) -> tuple[int, int, int]:
-    """How many first answers begin on a token's start and end on a token's end, and how many examples have answers."""
-    start_ok = end_ok = answered = 0
-    for number, example in enumerate(examples):
-        if example.answers:
-            tokens = features.context_slice(number)
-            visible = features.context_ends[tokens] > features.context_starts[tokens]
-            answered += 1
-            start_ok += int(example.answers[0].start in features.context_starts[tokens][visible])
-            end_ok += int(example.answers[0].end in features.context_ends[tokens][visible])
-    return start_ok, end_ok, answered
+class _AnswerSpan(NamedTuple):
+    """The tokens of an example's first gold answer."""
+
+    tokens: int
+    start_ok: bool  # whether it begins where a token does; tags of a page may stand before that
+    end_ok: bool
+
+
+def _answer_span(number: int, example: Example, features: Features) -> _AnswerSpan:
+    tokens, answer = features.context_slice(number), example.answers[0]
+    starts, ends = features.context_starts[tokens], features.context_ends[tokens]
+    found = tokens_of(starts, ends, answer.start, answer.end)
+    if found is None:
+        return _AnswerSpan(0, False, False)
+    first, last = found
+    return _AnswerSpan(last - first + 1, starts[first] >= answer.start, ends[last] <= answer.end)

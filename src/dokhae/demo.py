@@ -158,7 +158,7 @@ def ceilings(examples: Sequence[Example], reader: Reader) -> dict[str, Scores]:
     for language in LANGUAGES:
         answered = [example for example in of_language(examples, language) if example.answers]
         features = build_features(answered, reader.tokenizer, settings.windows)
-        best = ceiling(answered, features, settings.decoding.max_answer_length, BENCHMARK.rule)
+        best = ceiling(answered, features, settings.decoding.longest, BENCHMARK.rule)
         found[language] = Scores(best.exact_match, best.f1, 100.0)
     return found
 

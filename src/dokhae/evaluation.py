@@ -15,6 +15,7 @@ from dokhae.types import Example
 
 if TYPE_CHECKING:
     from dokhae.report.korean_errors import KoreanErrors
+    from dokhae.report.page_kinds import KindScore
 
 log = logging.getLogger("dokhae")
 
@@ -25,7 +26,7 @@ class Given:
 
     examples: Sequence[Example]
     answers: Mapping[str, str]  # question id -> answer
-    rule: metrics.Rule
+    benchmark: benchmarks.Benchmark
     na_probs: Mapping[str, float] | None
     na_prob_thresh: float
     out_image_dir: Path | None
@@ -69,7 +70,7 @@ def read(
         log.warning(warning)
     odds = None if na_probs is None else _read_na_probs(Path(na_probs), examples, na_prob_thresh)
     images = None if out_image_dir is None else Path(out_image_dir)
-    return Given(examples, answers, row.rule, odds, na_prob_thresh, images)
+    return Given(examples, answers, row, odds, na_prob_thresh, images)
 
 
 def _read_na_probs(path: Path, examples: Sequence[Example], na_prob_thresh: float) -> Mapping[str, float]:
@@ -87,7 +88,7 @@ def _read_na_probs(path: Path, examples: Sequence[Example], na_prob_thresh: floa
 
 def score(given: Given) -> dict[str, float | int]:
     """The official scores; draws the images if a folder is given for them."""
-    examples, answers, rule, odds = given.examples, given.answers, given.rule, given.na_probs
+    examples, answers, rule, odds = given.examples, given.answers, given.benchmark.rule, given.na_probs
     if odds is None:
         return metrics.evaluate(examples, answers, rule)
     scores = metrics.evaluate(examples, answers, rule, odds, given.na_prob_thresh)
@@ -109,4 +110,11 @@ def korean_errors(given: Given, examples_per_class: int = 3) -> KoreanErrors:
 
     odds = given.na_probs or {}
     nulls = {id: "" for id in given.answers if odds.get(id, given.na_prob_thresh) > given.na_prob_thresh}
-    return report.korean_errors(given.examples, {**given.answers, **nulls}, given.rule, examples_per_class)
+    return report.korean_errors(given.examples, {**given.answers, **nulls}, given.benchmark.rule, examples_per_class)
+
+
+def kinds(given: Given) -> list[KindScore]:
+    """The scores by the kind of the gold answer, of data whose contexts are pages; [] of other data."""
+    from dokhae.report import page_kinds
+
+    return page_kinds.by_kind(given.examples, given.answers, given.benchmark.rule) if given.benchmark.html else []

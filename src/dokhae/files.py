@@ -34,7 +34,7 @@ def decoded(content: bytes, where: str) -> str:
         raise DataError(
             f"{where}: is not UTF-8 (byte {error.start}); convert it, for instance with `iconv -f cp949 -t utf-8`"
         ) from None
-    if not text.strip():
+    if not text or text.isspace():  # without a copy of it
         raise DataError(f"{where}: is empty")
     return text
 
@@ -137,7 +137,25 @@ def write_json(path: Path, content: Any) -> None:  # noqa: ANN401
     write_text(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
 
 
+def json_files(path: Path) -> list[Path]:
+    """The .json files of a folder by name, or a file alone; DataError where a folder has none."""
+    if not os.path.isdir(path):
+        return [path]
+    try:
+        names = sorted(name for name in os.listdir(path) if name.lower().endswith(".json"))
+    except OSError as error:
+        raise DataError(f"{path}: this folder cannot be listed: {error.strerror or error}") from None
+    if not names:
+        raise DataError(f"{path}: this folder has no .json files; name the folder that holds the KorQuAD 2.x files")
+    return [path / name for name in names]
+
+
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal; DataError where it cannot be read."""
-    with open_bytes(Path(path)) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """The SHA-256 of a file, in hexadecimal, or of a folder's .json files; DataError where they cannot be read."""
+    if not os.path.isdir(path):
+        with open_bytes(Path(path)) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for file_path in json_files(Path(path)):
+        digest.update(f"{file_path.name}\0{sha256(file_path)}\n".encode())
+    return digest.hexdigest()

@@ -1,5 +1,7 @@
 """Predictions as the files that the field knows: predictions.json, nbest_predictions.json, null_odds.json.
 
+Of pages in HTML also clean_predictions.json, the answers as one sees them.
+
 They are written question by question, so predictions may come from a generator and need not be in memory at once.
 """
 
@@ -15,18 +17,20 @@ from typing import Any
 
 from dokhae.errors import SettingsError
 from dokhae.files import atomic_path
+from dokhae.pages.clean import clean
 from dokhae.types import Candidate, Prediction
 
-BESIDE = ("nbest_predictions.json", "null_odds.json")
+BESIDE = ("nbest_predictions.json", "null_odds.json", "clean_predictions.json")
 SHOWN = ("text", "probability", "start_logit", "end_logit", "start", "end")  # of a candidate
 CANDIDATE = "    {\n" + ",\n".join(f'      "{name}": %s' for name in SHOWN) + "\n    }"
 
 Add = Callable[[str, str], None]
 
 
-def write_predictions(path: Path, predictions: Iterable[Prediction], with_null: bool) -> list[Path]:
+def write_predictions(path: Path, predictions: Iterable[Prediction], with_null: bool, html: bool = False) -> list[Path]:
     """Write the answers to `path`, and the n-best lists (and, with_null, the null odds) beside it: whole, or nothing.
 
+    html: answers are pieces of pages; what one sees of them is written beside them, and scores the same.
     Null odds are null score differences; a question without any legal span has the largest float. An id that comes
     again (data files may repeat a question) is not written again. Returns the paths.
     """
@@ -38,6 +42,8 @@ def write_predictions(path: Path, predictions: Iterable[Prediction], with_null: 
     ]
     if with_null:
         ways.append((path.with_name(BESIDE[1]), lambda prediction: repr(finite(prediction.null_score_difference))))
+    if html:
+        ways.append((path.with_name(BESIDE[2]), lambda prediction: quoted(clean(prediction.text))))
     written: set[str] = set()
     coming = iter(predictions)
     begun = list(islice(coming, 1))  # a model that cannot answer says so before anything is made

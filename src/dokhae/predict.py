@@ -5,26 +5,42 @@ Validation during training, `dokhae predict`, the reader and whatever serves it 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dokhae.decoding import DecodingConfig, FoundSpans, WindowSpans, best_spans, choose, concatenate, merge, trimmed
+from dokhae.budget import WHOLE, Budget, Meter
+from dokhae.decoding import (
+    DecodingConfig,
+    FoundSpans,
+    WindowSpans,
+    beside,
+    best_spans,
+    choose,
+    concatenate,
+    merge,
+    particles_of,
+    trimmed,
+    whole_elements,
+)
 from dokhae.encoding import Batch, Features, Layout, assemble, in_rows, sequence_lengths
 from dokhae.encoding.ahead import ahead
-from dokhae.errors import NotFinite
+from dokhae.encoding.ranking import best_first, best_windows
+from dokhae.errors import NotFinite, SettingsError
 from dokhae.korean.trimming import Trimmer
 from dokhae.types import Example, Prediction
 
-# a batch of T tokens -> start and end logits, float32 (T,)
-Logits = tuple[NDArray[np.float32], NDArray[np.float32]]
+# a batch of T tokens -> start and end logits, float32 (T,), then those of blocks where the model has a head for them
+Logits = tuple[NDArray[np.float32], ...]
 Score = Callable[[Batch], Logits]
 Item = TypeVar("Item")
 QUESTIONS = 512  # of a portion, at most; the next one is being prepared meanwhile
 CHARACTERS = 1 << 20  # of its contexts, at most, unless it is one question
+AT_ONCE = 8  # windows between two looks at the clock, at most
 
 
 class World(Protocol):
@@ -66,6 +82,8 @@ class Way:
     batch_size: int = 32  # windows
     world: World = ALONE
     trimmer: Trimmer | None = None  # cuts particles off the answers
+    budget: Budget = WHOLE  # what one question may take
+    meter: Meter = field(default_factory=Meter)  # counts what was read; where there is a latency, knows the speed
 
 
 def predict(
@@ -100,12 +118,45 @@ def predict_each(
     """One prediction for each example, in their order; the same in every process of the way's world.
 
     Nothing but a portion of them is in memory at once. features_of: builds the features of the examples with these
-    numbers; it may be called in another thread. progress is called with the questions done.
+    numbers; it may be called in another thread. progress is called with the questions done. With a latency in its
+    budget each question is read alone, as predict_alone does.
     """
+    if way.budget.latency_ms is not None:
+        yield from (prediction for prediction, _ in predict_alone(examples, features_of, way, progress))
+        return
     numbers = list(portions(examples))
     walk = ahead if len(numbers) > 1 else map
     for features, portion in zip(walk(features_of, numbers), numbers, strict=True):
         yield from _answers(examples, portion, features, way, progress)
+
+
+def predict_alone(
+    examples: Sequence[Example],
+    features_of: Callable[[range], Features],
+    way: Way,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Iterator[tuple[Prediction, float]]:
+    """Each prediction with the seconds it took, from its texts to its answer; no question shares anything with others.
+
+    The first one is answered once before, untimed, where the way's meter is cold. SettingsError in several processes.
+    """
+    refuse_sharing(way.world.size)
+    for number in range(len(examples)):
+        if not way.meter.warm:
+            _alone(examples, number, features_of, replace(way, meter=Meter()))
+            way.meter.warm = True
+        begun = time.perf_counter()
+        prediction = _alone(examples, number, features_of, way)
+        seconds = time.perf_counter() - begun
+        progress(number + 1)
+        yield prediction, seconds
+
+
+def refuse_sharing(processes: int) -> None:
+    """SettingsError where the latency of questions is asked for, and several processes would share them."""
+    if processes > 1:
+        raise SettingsError(f"{processes} processes share the questions, but a latency is that of one question after "
+                            "another; ask for one device, or bound the windows alone (max_windows)")  # fmt: skip
 
 
 def portions(examples: Sequence[Example]) -> Iterator[range]:
@@ -124,15 +175,20 @@ def portions(examples: Sequence[Example]) -> Iterator[range]:
 
 
 def _answers(
-    examples: Sequence[Example], portion: range, features: Features, way: Way, progress: Callable[[int], None]
+    examples: Sequence[Example],
+    portion: range,
+    features: Features,
+    way: Way,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> list[Prediction]:
     """The predictions of a portion. While the model works on a batch, threads lay out the next and reduce the last."""
 
     def reduced(scored: tuple[Batch, Logits]) -> WindowSpans:
-        batch, (start, end) = scored
-        return reduce(batch, start, end, way.decoding)
+        return reduce(*scored, way.decoding)
 
-    batches = deal(plan(features, way.layout, way.batch_size), way.world)
+    chosen = best_windows(features, way.layout, way.budget.max_windows)
+    way.meter.count(len(chosen), features.window_count)
+    batches = deal(plan(features, way.layout, way.batch_size, chosen), way.world)
     walk = ahead if len(batches) > 1 else map
     assembled = walk(lambda windows: assemble(features, windows, way.layout), batches)
     parts: list[WindowSpans] = []
@@ -140,13 +196,53 @@ def _answers(
     for part in walk(reduced, ((batch, way.score(batch)) for batch in assembled)):
         parts.append(part)
         done += len(part.windows) * way.world.size  # the others are as far
-        if done < features.window_count:
-            progress(portion.start + len(portion) * done // features.window_count)
+        if done < len(chosen):
+            progress(portion.start + len(portion) * done // len(chosen))
     gathered = [part for own in way.world.gather(parts) for part in own]
     progress(portion.stop)
-    asked = examples[portion.start : portion.stop]
-    found = finish(asked, features, gathered, way.decoding, way.null_threshold)
-    return found if way.trimmer is None else trim(asked, features, found, way.trimmer, way.null_threshold, way.world)
+    return _finished(examples[portion.start : portion.stop], features, gathered, way)
+
+
+def _alone(examples: Sequence[Example], number: int, features_of: Callable[[range], Features], way: Way) -> Prediction:
+    """The prediction of one example, from the windows that its latency leaves time for."""
+    begun, portion = time.perf_counter(), range(number, number + 1)
+    features = features_of(portion)
+    if way.budget.latency_ms is None:
+        return _answers(examples, portion, features, way)[0]
+    parts = _read_in_time(features, way, begun + way.budget.latency_ms / 1000)
+    read = time.perf_counter()
+    prediction = _finished(examples[number : number + 1], features, parts, way)[0]
+    way.meter.ended(time.perf_counter() - read)
+    return prediction
+
+
+def _read_in_time(features: Features, way: Way, deadline: float) -> list[WindowSpans]:
+    """The best spans of one example's windows, the best windows first, while the next are likely to be done in time."""
+    order = best_first(features, 0, way.layout)[: way.budget.max_windows]
+    lengths = sequence_lengths(features, way.layout, order)
+    parts: list[WindowSpans] = []
+    done = 0
+    while done < len(order):
+        tokens = way.meter.tokens_in(deadline - time.perf_counter())
+        fitting = int(np.searchsorted(np.cumsum(lengths[done:]), tokens, side="right"))
+        if done and not fitting:
+            break
+        last = done + min(max(fitting, 1), AT_ONCE, way.batch_size)
+        begun = time.perf_counter()
+        batch = assemble(features, order[done:last], way.layout)
+        parts.append(reduce(batch, way.score(batch), way.decoding))
+        way.meter.scored(time.perf_counter() - begun, len(batch.ids))
+        done = last
+    way.meter.count(done, features.window_count)
+    return parts
+
+
+def _finished(asked: Sequence[Example], features: Features, parts: Sequence[WindowSpans], way: Way) -> list[Prediction]:
+    """The predictions of these examples from the spans of all windows that were read."""
+    found = finish(asked, features, parts, way.layout, way.decoding, way.null_threshold)
+    if way.trimmer is None:
+        return found
+    return trim(asked, features, found, way.layout, way.trimmer, way.null_threshold, way.world)
 
 
 def deal(batches: Sequence[Item], world: World) -> Sequence[Item]:
@@ -154,24 +250,41 @@ def deal(batches: Sequence[Item], world: World) -> Sequence[Item]:
     return batches[world.rank :: world.size]
 
 
-def plan(features: Features, layout: Layout, batch_size: int) -> list[NDArray[np.int64]]:
-    """Batches of windows, longest first, so that padding is little and a lack of memory shows at once."""
-    order = np.argsort(-sequence_lengths(features, layout), kind="stable")
+def plan(
+    features: Features, layout: Layout, batch_size: int, windows: NDArray[np.int64] | None = None
+) -> list[NDArray[np.int64]]:
+    """Batches of windows, longest first, so that padding is little and a lack of memory shows at once.
+
+    windows: the ascending numbers of those that are read; None: of all.
+    """
+    windows = np.arange(features.window_count) if windows is None else windows
+    order = windows[np.argsort(-sequence_lengths(features, layout, windows), kind="stable")]
     return [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
 
 
-def reduce(batch: Batch, start: NDArray[np.float32], end: NDArray[np.float32], decoding: DecodingConfig) -> WindowSpans:
+def reduce(batch: Batch, logits: Logits, decoding: DecodingConfig) -> WindowSpans:
     """The best spans and the null score of each window of a batch, its places turned into tokens of the context.
 
-    start, end: logits, (T,).
+    logits: (T,) each. Where there are some of blocks, both kinds of answer are compared by how much better they are
+    than no answer, each in the eyes of its own head; the null score is 0 then.
     """
-    if not (np.isfinite(start).all() and np.isfinite(end).all()):
+    if not all(np.isfinite(one).all() for one in logits):
         raise NotFinite("the model's logits are not finite (NaN or infinity): its weights are broken, "
                         "or the precision is too small for it; try --precision fp32")  # fmt: skip
     present = np.arange(batch.lengths.max(initial=0)) < batch.lengths[:, None]  # -inf beyond: nothing is chosen there
-    start, end = in_rows(start, present, -np.inf), in_rows(end, present, -np.inf)
+    rows = [in_rows(one, present, -np.inf) for one in logits]
     legal, first = in_rows(batch.legal, present, False), batch.starts
-    spans = best_spans(batch.windows, start, end, legal, batch.cls - first, decoding)
+    cls = batch.cls - first
+    if batch.blocks is None or len(rows) == 2:
+        spans = best_spans(batch.windows, rows[0], rows[1], (legal, legal), cls, decoding)
+    else:
+        rows = [row - row[np.arange(len(cls)), cls, None] for row in rows]
+        whole = replace(decoding, max_answer_length=rows[0].shape[1], search="exact")
+        ranges = (in_rows(batch.blocks.starts, present, False), in_rows(batch.blocks.ends, present, False))
+        spans = beside(
+            best_spans(batch.windows, rows[0], rows[1], (legal, legal), cls, decoding),
+            best_spans(batch.windows, rows[2], rows[3], ranges, cls, whole),
+        )
     column = (batch.context_at - first)[:, None]
     return WindowSpans(
         windows=spans.windows,
@@ -188,10 +301,11 @@ def finish(
     examples: Sequence[Example],
     features: Features,
     parts: Sequence[WindowSpans],
+    layout: Layout,
     decoding: DecodingConfig,
     null_threshold: float | None,
 ) -> list[Prediction]:
-    """Merge the windows of each example, whatever order and batches they came in."""
+    """Merge the windows of each example, whatever order and batches they came in; pages answer with whole elements."""
     if not parts:
         return []
     spans = concatenate(parts)
@@ -207,7 +321,10 @@ def finish(
         start_logit=spans.start_logit[window, place],
         end_logit=spans.end_logit[window, place],
     )
-    predictions = merge(examples, found, null_scores.tolist(), decoding.n_best, with_null=null_threshold is not None)
+    with_null = null_threshold is not None
+    predictions = merge(examples, found, null_scores.tolist(), decoding.n_best, with_null)
+    if layout.markers:
+        predictions = [whole_elements(*pair, with_null) for pair in zip(predictions, examples, strict=True)]
     return [choose(prediction, null_threshold) for prediction in predictions]
 
 
@@ -215,6 +332,7 @@ def trim(
     examples: Sequence[Example],
     features: Features,
     predictions: Sequence[Prediction],
+    layout: Layout,
     trimmer: Trimmer,
     null_threshold: float | None,
     world: World = ALONE,
@@ -224,14 +342,12 @@ def trim(
     The processes of the world share the analysis.
     """
     contexts = list(dict.fromkeys(example.context for example in examples))
-    shares = world.gather(trimmer.particles(deal(contexts, world)))
+    shares = world.gather(particles_of(deal(contexts, world), trimmer, html=bool(layout.markers)))
     found = {context: shares[place % world.size][place // world.size] for place, context in enumerate(contexts)}
     with_null = null_threshold is not None
-    return [
-        choose(
-            trimmed(prediction, example, found[example.context],
-                    features.context_ends[features.context_slice(number)], with_null),
-            null_threshold,
-        )
-        for number, (example, prediction) in enumerate(zip(examples, predictions, strict=True))
-    ]  # fmt: skip
+    cut = []
+    for number, (example, prediction) in enumerate(zip(examples, predictions, strict=True)):
+        token_ends = features.context_ends[features.context_slice(number)]
+        one = trimmed(prediction, example, found[example.context], token_ends, with_null)
+        cut.append(whole_elements(one, example, with_null) if layout.markers else one)
+    return [choose(one, null_threshold) for one in cut]

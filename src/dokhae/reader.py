@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from dokhae.budget import WHOLE, Budget, Meter
 from dokhae.encoding import Features, PairTokenizer, build_features
 from dokhae.encoding.korean import tokenizer_of
 from dokhae.encoding.report import cut_questions, korean_warning
 from dokhae.errors import DataError, ModelError, SettingsError
 from dokhae.korean.analysis import is_address
 from dokhae.korean.trimming import Trim, trimmer
-from dokhae.predict import ALONE, Score, Way, World, predict_each
+from dokhae.predict import ALONE, Score, Way, World, predict_alone, predict_each
 from dokhae.settings import NullThreshold, ReaderSettings
 from dokhae.types import Example, Prediction
 
@@ -32,7 +33,12 @@ class Reader:
     """
 
     def __init__(
-        self, tokenizer: PairTokenizer, score: Score, settings: ReaderSettings, longest: int | None = None
+        self,
+        tokenizer: PairTokenizer,
+        score: Score,
+        settings: ReaderSettings,
+        longest: int | None = None,
+        budget: Budget = WHOLE,
     ) -> None:
         if longest is not None and settings.windows.max_length > longest:
             raise SettingsError(f"windows of {settings.windows.max_length} tokens are asked for, but the model's "
@@ -40,6 +46,8 @@ class Reader:
         self.tokenizer = tokenizer
         self.score = score
         self.settings = settings
+        self.budget = budget
+        self.meter = Meter()  # windows that were read, of how many
         self._trimmer = trimmer(settings.korean_trim)
         self._said: set[str] = set()
 
@@ -75,7 +83,7 @@ class Reader:
         if morphemes is not None:
             settings = replace(settings, morphemes=morphemes)
         names = inputs.input_names(fast, network)
-        tokenizer = tokenizer_of(fast, names, settings.korean_split, settings.morphemes)
+        tokenizer = tokenizer_of(fast, names, settings.korean_split, settings.morphemes, settings.pages)
         _warn_of_another(tokenizer.rewritten_by, settings.rewritten_by, str(model))
 
         from dokhae.model.devices import choose_device, choose_precision, usable_precision
@@ -116,22 +124,51 @@ class Reader:
 
         world: the processes that share the work; each of them is given all predictions.
         """
-        windows, threshold = self.settings.windows, self.settings.null_threshold
-        cut: list[int] = []
+        cut: set[int] = set()
+        yield from predict_each(examples, self._features_of(examples, cut), self._way(batch_size, world), progress)
+        self._say(cut_questions(examples, sorted(cut), self.settings.windows))
+
+    def predict_alone(
+        self,
+        examples: Sequence[Example],
+        batch_size: int = 32,
+        progress: Callable[[int], None] = lambda done: None,
+        world: World = ALONE,
+    ) -> Iterator[tuple[Prediction, float]]:
+        """Each prediction with its seconds, from its texts to its answer: one question after another, after a warm-up.
+
+        Nothing is shared: a page is tokenized for each of its questions. Raises SettingsError in several processes.
+        """
+        cut: set[int] = set()
+        yield from predict_alone(examples, self._features_of(examples, cut), self._way(batch_size, world), progress)
+        self._say(cut_questions(examples, sorted(cut), self.settings.windows))
+
+    def _features_of(self, examples: Sequence[Example], cut: set[int]) -> Callable[[range], Features]:
+        """What builds the features of a portion of them; it adds the numbers of cut questions to `cut`."""
 
         def features_of(portion: range) -> Features:
             part = examples[portion.start : portion.stop]
-            features = build_features(part, self.tokenizer, windows)
-            cut.extend((features.truncated_questions + portion.start).tolist())
+            features = build_features(part, self.tokenizer, self.settings.windows)
+            cut.update((features.truncated_questions + portion.start).tolist())
             if portion.start == 0:
                 self._say(korean_warning(part, features, self.tokenizer))
             return features
 
-        value = None if threshold is None else threshold.value
-        decoding = self.settings.decoding
-        way = Way(self.tokenizer.layout, self.score, decoding, value, batch_size, world, self._trimmer)
-        yield from predict_each(examples, features_of, way, progress)
-        self._say(cut_questions(examples, cut, windows))
+        return features_of
+
+    def _way(self, batch_size: int, world: World) -> Way:
+        threshold = self.settings.null_threshold
+        return Way(
+            layout=self.tokenizer.layout,
+            score=self.score,
+            decoding=self.settings.decoding,
+            null_threshold=None if threshold is None else threshold.value,
+            batch_size=batch_size,
+            world=world,
+            trimmer=self._trimmer,
+            budget=self.budget,
+            meter=self.meter,
+        )
 
     def _say(self, line: str | None) -> None:
         """Warn, but once: a server would say it with every question."""
@@ -147,8 +184,16 @@ class Reader:
         """The same reader that cuts particles off its answers by another analyser, or (none) leaves them."""
         return self._with(korean_trim=trim)
 
+    def with_budget(self, max_windows: int | None = None, latency_ms: float | None = None) -> Reader:
+        """The same reader that reads so many windows of a context, or as long as it may (once it has warmed up).
+
+        The windows that share most with the question are read first, and one is always read; the answer is the best of
+        what was read. None: no bound. Raises SettingsError for less than 1 window, or 0 ms.
+        """
+        return Reader(self.tokenizer, self.score, self.settings, budget=Budget(max_windows, latency_ms))
+
     def _with(self, **changed: Any) -> Reader:  # noqa: ANN401 - fields of ReaderSettings
-        return Reader(self.tokenizer, self.score, replace(self.settings, **changed))
+        return Reader(self.tokenizer, self.score, replace(self.settings, **changed), budget=self.budget)
 
 
 def _defaults(longest: int | None) -> ReaderSettings:

@@ -13,6 +13,7 @@ from dokhae.errors import ModelError
 from dokhae.files import read_json, write_json
 from dokhae.korean.splitting import Split
 from dokhae.korean.trimming import Trim
+from dokhae.pages.text import PageConfig
 from dokhae.records import from_mapping
 
 FILE_NAME = "dokhae.json"
@@ -52,6 +53,7 @@ class ReaderSettings:
     korean_split: Split = "none"  # where words are cut before the tokenizer sees them
     korean_trim: Trim = "none"  # which analyser finds particles to cut off the ends of answers
     morphemes: str | None = None  # analyser (or its address) that writes texts as morphemes; for a morpheme BERT
+    pages: PageConfig | None = None  # how pages in HTML become text; None: contexts are text
     rewritten_by: str | None = None  # version of the list or analyser that cut words or wrote morphemes
 
     def save(self, folder: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from data.archives import archive, archives_in, folder
 from data.downloading import CONTENT, FILE, OTHER, etag, release
 from data.local_files import Answer, served
 from dokhae import benchmarks
@@ -94,10 +95,44 @@ def test_download_goes_on_after_a_failure(dokhae, mirror, tmp_path):
     assert mirror.asked[2] == ("bytes=100000-", etag(mirror))
 
 
-@pytest.mark.parametrize("name", ["korquad-2.0", "korquad-2.1"])
-def test_download_says_what_it_cannot_fetch_yet(refusal, name, tmp_path):
-    message = refusal("data", "download", "squad-1.1", name, "--out", tmp_path / "out")
-    assert message == "KorQuAD 2.x cannot be downloaded by dokhae yet; get it from https://korquad.github.io/"
+@pytest.fixture
+def in_archives(monkeypatch, tmp_path):
+    """The folder with the archives of a data set that has a row of its own, `invented-2.0`."""
+    train = (archive("train_00.zip", "a.json", "b.json"), archive("train_01.zip", "c.json"))
+    dev = archive("dev_00.zip", "d.json")
+    both = release(folder(*train, name="two/train"), folder(dev, name="two/dev"))
+    row = replace(benchmarks.find("korquad-2.1"), name="invented-2.0", aliases=(), release=both)
+    monkeypatch.setattr(benchmarks, "BENCHMARKS", (*benchmarks.BENCHMARKS, row))
+    return archives_in(tmp_path / "archives", *train, dev)
+
+
+def test_download_unpacks_archives_and_prints_the_folders(dokhae, in_archives, tmp_path):
+    train, dev = tmp_path / "out" / "two" / "train", tmp_path / "out" / "two" / "dev"
+    command = ("data", "download", "invented-2.0", "--out", tmp_path / "out", "--source", in_archives)
+    outcome = dokhae(*command, "--parallel", "2")
+    assert (outcome.code, outcome.out) == (0, f"{train}\n{dev}\n")
+    assert [line for line in outcome.err.splitlines() if str(train) in line] == [
+        f"{train}: 3 files, 0.3 MB, as published",
+        f"next: dokhae data audit {dev / 'd.json'} --against {train / 'a.json'}",
+    ]
+    assert sorted(path.name for path in (tmp_path / "out" / "two").iterdir()) == ["dev", "train"]
+
+    again = dokhae(*command)
+    assert (again.code, again.out) == (0, outcome.out)
+    assert again.err.count(": already there, intact\n") == 2
+
+
+def test_download_wants_at_least_one_archive_at_once(refusal, in_archives, tmp_path):
+    command = ("data", "download", "invented-2.0", "--out", tmp_path / "out", "--source", in_archives)
+    assert refusal(*command, "--parallel", "0") == "parallel is 0; it has to be at least 1"
+    assert not (tmp_path / "out").exists()
+
+
+def test_download_says_what_it_cannot_fetch_yet(refusal, monkeypatch, tmp_path):
+    row = replace(benchmarks.find("squad-1.1"), name="invented-1.0", release=release())
+    monkeypatch.setattr(benchmarks, "BENCHMARKS", (*benchmarks.BENCHMARKS, row))
+    message = refusal("data", "download", "squad-1.1", "invented-1.0", "--out", tmp_path / "out")
+    assert message == "Invented cannot be downloaded by dokhae yet; get it from https://invented.example/"
     assert list(tmp_path.iterdir()) == []
 
 

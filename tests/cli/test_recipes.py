@@ -41,7 +41,14 @@ def test_every_packaged_row_is_listed(listed):
 
 @pytest.mark.parametrize(
     ("what", "count"),
-    [("kor-squad-pl", 32), ("kor-squad-pl/korquad-1.0", 8), ("korquad-1.0", 24), ("squad-2.0", 36), ("etri", 1)],
+    [
+        ("kor-squad-pl", 40),
+        ("korquad-2.1", 15),
+        ("kor-squad-pl/korquad-1.0", 8),
+        ("korquad-1.0", 24),
+        ("squad-2.0", 36),
+        ("etri", 1),
+    ],
 )
 def test_a_table_or_a_benchmark_or_both_choose_rows(listed, what, count):
     found = listed(what)

@@ -1,4 +1,4 @@
-"""A server of one file that misbehaves as it is told, answer by answer, and well when nothing more is told."""
+"""A server of one file, or some, that misbehaves as it is told, answer by answer, and well when no more is told."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class Answer:
     conditions: bool = True  # False ignores If-Range
     chunked: bool = False  # no Content-Length
     endless: bool = False  # the body begins anew whenever it ends, 200 times
+    together: threading.Barrier | None = None  # with how many others it is answered, not before
 
 
 class Files(LocalServer):
@@ -32,6 +33,8 @@ class Files(LocalServer):
     def __init__(self, content: bytes, answers: tuple[Answer, ...], always: Answer) -> None:
         super().__init__(Handler)
         self.content, self.answers, self.always = content, list(answers), always
+        self.contents: dict[str, bytes] = {}  # by path; the one above at all others
+        self.answers_at: dict[str, list[Answer]] = {}  # by path, before those above
         self.asked: list[tuple[str | None, str | None]] = []  # Range and If-Range of every request
         self.paths: list[str] = []
         self.agents: set[str] = set()
@@ -47,8 +50,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.asked.append((self.headers["Range"], self.headers["If-Range"]))
         self.server.paths.append(self.path)
         self.server.agents.add(self.headers["User-Agent"])
-        answer = self.server.answers.pop(0) if self.server.answers else self.server.always
-        content = self.server.content if answer.content is None else answer.content
+        answers = self.server.answers_at.get(self.path) or self.server.answers
+        answer = answers.pop(0) if answers else self.server.always
+        content = self.server.contents.get(self.path, self.server.content) if answer.content is None else answer.content
+        if answer.together:
+            answer.together.wait(10)
         etag = f'"{hash(content):x}"'
         begin = self.beginning(answer, etag)
         if answer.status:

@@ -13,8 +13,8 @@ import pytest
 from data.downloading import CONTENT, FILE, NAME, QUICK, WRONG, etag, names, release
 from data.local_files import Answer, served
 from dokhae import benchmarks
-from dokhae.data import read_examples
 from dokhae.data.download import download
+from dokhae.data.releases import RemoteFolder
 from dokhae.errors import DataError, SettingsError
 
 
@@ -99,8 +99,8 @@ def test_a_folder_may_be_the_source(fetch, there, tmp_path):
 
 def test_a_data_set_that_is_not_there_stops_all_before_the_first_request(tmp_path):
     with served(CONTENT) as files:
-        with pytest.raises(SettingsError, match=r"^KorQuAD 2\.x cannot be downloaded by dokhae yet; get it from h"):
-            download([release(FILE), benchmarks.find("korquad-2.1").release], tmp_path / "there", files.url)
+        with pytest.raises(SettingsError, match=r"^Invented cannot be downloaded by dokhae yet; get it from https:"):
+            download([release(FILE), release()], tmp_path / "there", files.url)
         assert files.asked == []
     assert names(tmp_path) == []
 
@@ -144,7 +144,12 @@ def test_a_folder_that_may_not_be_written_is_named(locked, open_folder):
 PUBLISHED = [row.release for row in benchmarks.BENCHMARKS if row.release.files]
 
 
-@pytest.mark.parametrize("file", [file for one in PUBLISHED for file in one.files], ids=lambda file: file.name)
+def files_of(one):
+    """The files and archives that are fetched for a data set."""
+    return [file for part in one.files for file in (part.archives if isinstance(part, RemoteFolder) else [part])]
+
+
+@pytest.mark.parametrize("file", [file for one in PUBLISHED for file in files_of(one)], ids=lambda file: file.name)
 def test_the_rows_name_files(file):
     assert file.address.startswith("https://")
     assert file.address.endswith(f"/{file.name}")
@@ -152,14 +157,35 @@ def test_the_rows_name_files(file):
 
 
 def test_the_sizes_add_up_to_those_that_were_published_for_both_files():
-    known = [one for one in PUBLISHED if all(file.size for file in one.files)]
-    sizes = {one.title: sum(file.size for file in one.files) for one in known}
-    assert sizes == {"SQuAD 1.1": 35_142_551, "SQuAD 2.0": 46_494_161, "KorQuAD 1.0": 42_408_533}
+    known = [one for one in PUBLISHED if all(file.size for file in files_of(one))]
+    sizes = {one.title: sum(file.size for file in files_of(one)) for one in known}
+    assert sizes == {
+        "SQuAD 1.1": 35_142_551,
+        "SQuAD 2.0": 46_494_161,
+        "KorQuAD 1.0": 42_408_533,
+        "KorQuAD 2.1": 1_373_763_305,
+    }
+
+
+def test_korquad_2_1_is_two_folders_of_archives():
+    folders = benchmarks.find("korquad-2.1").release.files
+    assert [(one.name, len(one.archives), one.questions) for one in folders] == [
+        ("korquad-2.1/train", 13, 83_486),
+        ("korquad-2.1/dev", 2, 10_165),
+    ]
+    assert folders[1].archives[1].address == (
+        "https://github.com/korquad/korquad.github.io/raw/master/dataset/KorQuAD_2.1/dev/KorQuAD_2.1_dev_01.zip"
+    )
 
 
 @pytest.mark.network
-@pytest.mark.parametrize("one", PUBLISHED, ids=lambda one: one.title)
-def test_the_real_files_are_what_the_rows_say(one, tmp_path, monkeypatch):
+@pytest.mark.parametrize("row", benchmarks.BENCHMARKS, ids=lambda row: row.name)
+def test_the_real_files_are_what_the_rows_say(row, tmp_path, monkeypatch):
     monkeypatch.delenv("NO_PROXY")
-    paths = download([one], tmp_path)
-    assert [len(read_examples(path)) for path in paths] == [file.questions for file in one.files]
+    paths = download([row.release], tmp_path)
+    assert [questions_of(row, path) for path in paths] == [file.questions for file in row.release.files]
+
+
+def questions_of(row, path):
+    """The questions of a file, or of the files of a folder, one at a time."""
+    return sum(len(row.read(file, True)) for file in (path.glob("*.json") if path.is_dir() else [path]))

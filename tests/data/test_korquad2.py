@@ -1,8 +1,11 @@
 import json
+import pickle
+from dataclasses import replace
 
 import pytest
 
 from dokhae.data import read_korquad2
+from dokhae.data.packed import PackedExample
 from dokhae.errors import DataError
 from dokhae.types import Answer, Example
 
@@ -84,6 +87,33 @@ def test_one_id_in_two_files_names_both(tmp_path):
     write(tmp_path / "b.json", document(question(question="왜?")))
     with pytest.raises(DataError, match="b.json: question q1: .*first at .*a.json: question q1"):
         read_korquad2(tmp_path)
+
+
+def test_a_numbered_file_that_is_missing_between_others_is_named(tmp_path):
+    for number in (3, 4, 6):
+        write(tmp_path / f"korquad2.1_train_{number:02}.json", document(question(str(number))))
+    with pytest.raises(DataError, match=r"korquad2.1_train_\* are numbered 03 to 06, and 05 is missing"):
+        read_korquad2(tmp_path)
+    write(tmp_path / "korquad2.1_train_05.json", document(question("5")))
+    assert [example.id for example in read_korquad2(tmp_path)] == ["3", "4", "5", "6"]
+
+
+def test_files_of_two_versions_are_refused(tmp_path):
+    write(tmp_path / "a.json", document(question("1")))
+    path = write(tmp_path / "b.json", document(question("2")))
+    path.write_text(path.read_text("utf-8").replace("KorQuAD_v2.1", "KorQuAD_v2.0_dev"), "utf-8")
+    with pytest.raises(DataError, match="b.json: is of KorQuAD 2.0, and a.json beside it of 2.1"):
+        read_korquad2(tmp_path)
+
+
+def test_a_page_is_kept_compressed_and_once(tmp_path):
+    (one, other) = read_korquad2(write(tmp_path / "a.json", document(question("1"), question("2"))))
+    assert one._packed is other._packed
+    assert one.context is other.context
+    assert one == Example("1", "무엇?", "<p>독해</p>", (Answer("독해", 3),), "독해") == pickle.loads(pickle.dumps(one))
+    assert hash(one) == hash(PackedExample("1", "무엇?", "<p>독해</p>", (Answer("독해", 3),), "독해"))
+    assert replace(one, id="3").context == one.context
+    assert one != other
 
 
 def test_another_json_file_in_the_folder_is_named(tmp_path):

@@ -21,7 +21,8 @@ class Logits(NamedTuple):
 
     def decoded(self, **settings):
         windows = np.arange(len(self.cls))
-        return best_spans(windows, *self, config=DecodingConfig(**settings))
+        legal = (self.legal, self.legal)
+        return best_spans(windows, self.start, self.end, legal, self.cls, DecodingConfig(**settings))
 
 
 @st.composite

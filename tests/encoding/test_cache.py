@@ -115,7 +115,7 @@ def test_a_damaged_file_is_built_again(built):
 def test_a_file_with_other_arrays_is_built_again(built, monkeypatch):
     features, file = built
     monkeypatch.setattr(stored, "ARRAYS", stored.ARRAYS[1:])
-    stored.save(file.with_name("fewer"), features)
+    stored.save(file.with_name("fewer"), [features])
     monkeypatch.undo()
     file.with_name("fewer").replace(file)
     found, tokenized = again(file.parent)

@@ -12,7 +12,7 @@ import transformers
 import yaml
 
 from dokhae import recipes
-from dokhae.benchmarks import find as find_benchmark
+from dokhae.training.contexts import for_contexts
 from dokhae.training.fit import step_count
 from dokhae.training.optimizers import UncorrectedAdamW, make_optimizer, make_schedule
 
@@ -40,6 +40,10 @@ EM_F1 = {
         mbert-512-lr3e-5-batch16 70.419/90.179""",
     "bert-pytorch/squad-1.1": "bert-base-uncased 81.22/88.52; bert-large-uncased 84.57/91.04",
     "etri/korquad-1.0": "etri-morpheme-bert 84.08/92.46",
+    "kor-squad-pl/korquad-2.1": """
+        bert-base-multilingual-cased -/-; kobert -/-; distilbert-base-multilingual-cased -/-; distilkobert -/-;
+        koelectra-small-v2 -/-; koelectra-base-v2 -/-; koelectra-small-v3 -/-; koelectra-base-v3 -/-""",
+    "kobigbird/korquad-2.1": "kobigbird-bert-base 67.77/82.03; klue-roberta-base 55.44/73.02",
 }
 F1_EM = {
     "gluonnlp": """
@@ -85,9 +89,9 @@ def test_the_published_scores_are_the_published_ones():
     assert published == {
         name: (row.published.dev.em, row.published.dev.f1)
         for name, row in ROWS.items()
-        if not name.startswith("modern/")
+        if not name.startswith(("modern/", "korquad-2/"))
     }
-    assert len(published) == 89
+    assert len(published) == 99
 
 
 def test_the_scores_of_the_models_authors_are_kept_beside():
@@ -96,9 +100,12 @@ def test_the_scores_of_the_models_authors_are_kept_beside():
     assert {name: scores for name, scores in given.items() if scores != (None, None)} == wanted
 
 
-def test_the_one_test_score_is_that_of_the_submission():
+def test_the_test_scores_are_those_of_the_leaderboards():
     tested = {name: row.published.test for name, row in ROWS.items() if row.published.test != recipes.Scores()}
-    assert tested == {"lyeoni/korquad-1.0/mbert": recipes.Scores(71.14, 89.61)}
+    assert tested == {
+        "lyeoni/korquad-1.0/mbert": recipes.Scores(71.14, 89.61),
+        "korquad-2/korquad-2.1/bert-base-multilingual-cased": recipes.Scores(30.24, 45.96),
+    }
 
 
 def test_modern_rows_have_no_published_score_and_every_encoder_and_benchmark():
@@ -117,7 +124,7 @@ def test_a_score_is_of_the_weights_that_were_published():
     kept = {(name.partition("/")[0], recipes.planned(row, model="m").keep.best_by) for name, row in ROWS.items()}
     assert kept == {
         ("kor-squad-pl", "loss"), ("lyeoni", "last"), ("gluonnlp", "last"), ("bert-pytorch", "last"), ("etri", "f1"),
-        ("modern", "f1"),
+        ("modern", "f1"), ("kobigbird", "f1"), ("korquad-2", "f1"),
     }  # fmt: skip
 
 
@@ -146,9 +153,26 @@ SETTINGS = {
     "bert-pytorch": """
         bert-base: 12x1 2 3e-5 384 0.01 1e-6 0.1 1 1; bert-large: 12x2 2 3e-5 384 0.01 1e-6 0.1 1 1""",
     "etri": "*: 8x1 1 8.5e-5 512 0 1e-6 0.1 1 1",
+    "kor-squad-pl/korquad-2.1": "*: 16x1 3 5e-5 512 0.01 1e-8 0 0 1; koelectra: 16x1 3 5e-5 512 0.01 1e-6 0 0 1",
+    "kobigbird": "kobigbird: 2x4 5 3e-5 4096 0 1e-8 0 1 1; klue-roberta: 8x1 5 3e-5 512 0 1e-8 0 1 1",
+    "korquad-2": """
+        *: 32x1 3 3e-5 512 0.01 1e-8 0.1 1 1; kobigbird: 4x8 3 3e-5 4096 0.01 1e-8 0.1 1 1;
+        A.X: 2x16 3 3e-5 8192 0.01 1e-8 0.1 1 1; mmBERT: 2x16 3 3e-5 8192 0.01 1e-8 0.1 1 1""",
     "modern/klue-mrc": "*: 16x1 5 3e-5 510 0 1e-8 0 1 1",
     "modern/korquad-1.0": "*: 16x1 3 3e-5 510 0 1e-8 0 1 1",
     "modern": "*: 16x1 3 3e-5 384 0 1e-8 0 1 1",
+}
+
+
+# step and overlap; 128 and none elsewhere
+STEPS = {
+    "kobigbird/korquad-2.1/kobigbird-bert-base": (3072, None),
+    "kobigbird/korquad-2.1/klue-roberta-base": (384, None),
+    "korquad-2/korquad-2.1/bert-base-multilingual-cased": (None, 128),
+    "korquad-2/korquad-2.1/klue-roberta-base": (None, 128),
+    "korquad-2/korquad-2.1/kobigbird-bert-base": (None, 1024),
+    "korquad-2/korquad-2.1/A.X-Encoder-base": (None, 1024),
+    "korquad-2/korquad-2.1/mmBERT-base": (None, 1024),
 }
 
 
@@ -174,21 +198,26 @@ def test_the_settings_are_the_published_ones(name):
     batches, *others = wanted_settings(name).split()
     assert f"{config.batch_size}x{accumulate:g}" == batches
     assert numbers == tuple(map(float, others))
-    assert (config.step, config.overlap) == (128, None)
+    assert (config.step, config.overlap) == STEPS.get(name, (128, None))
     assert config.max_question_length == (128 if source == "etri" else 64)
-    assert config.decoding.max_answer_length == 30
+    # on whole pages no answer is cut at 30 tokens
+    longest = for_contexts(config).decoding.max_answer_length
+    assert longest == (config.max_length if "/korquad-2.1/" in name else 30)
+    assert for_contexts(config).block_head == (source in ("korquad-2", "kor-squad-pl") and "/korquad-2.1/" in name)
     assert optimizer.no_bias_correction == (source in ("lyeoni", "gluonnlp", "bert-pytorch"))
     assert (config.keep.best_by == "loss") == (source == "kor-squad-pl")
     assert (config.null_threshold == 0.0) == (source in ("kor-squad-pl", "modern"))
-    assert config.precision == ("fp16" if name.endswith("-fp16") else "auto" if source == "modern" else "fp32")
+    assert config.precision == (
+        "fp16" if name.endswith("-fp16") else "auto" if source in ("modern", "korquad-2") else "fp32"
+    )
 
 
-def test_rows_of_four_devices_are_gluonnlps_and_large_models():
+def test_rows_of_several_devices_are_gluonnlps_kobigbirds_and_large_models():
     large = ("bert-large", "roberta-large", "electra-large")
     for name, row in ROWS.items():
         source, _, last = name.split("/")
         four = source == "gluonnlp" or (source == "kor-squad-pl" and last.startswith(large))
-        assert row.devices == (4 if four else 1), name
+        assert row.devices == (8 if source == "kobigbird" else 4 if four else 1), name
 
 
 def test_rows_name_what_they_lack():
@@ -209,7 +238,6 @@ def test_a_row_has_a_source_a_benchmark_and_an_encoder_of_the_hub(name):
     row = ROWS[name]
     assert row.title
     assert row.url.startswith("https://")
-    assert find_benchmark(row.benchmark).trainable
     assert row.model is None or row.model.count("/") == 1
 
 
@@ -262,7 +290,7 @@ def test_the_schedule_of_a_row_warms_up_and_falls_as_its_settings_say(name):
     warmup = round(config.optimizer.warmup * steps)
     rising = [step / warmup for step in range(warmup)]
     falling = [(steps - step) / (steps - warmup) for step in range(warmup, steps)]
-    if name.startswith("kor-squad-pl/"):
+    if name.startswith(("kor-squad-pl/", "kobigbird/")):
         assert rates == [1.0] * steps
     else:
         assert rates == pytest.approx(rising + falling)

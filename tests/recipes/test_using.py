@@ -190,9 +190,11 @@ def test_what_is_wrong_in_a_table_is_named_with_the_file_and_the_place(table, ol
 
 
 def test_the_packaged_tables_are_found_by_name():
-    assert recipes.sources() == ["bert-pytorch", "etri", "gluonnlp", "kor-squad-pl", "lyeoni", "modern"]
+    assert recipes.sources() == [
+        "bert-pytorch", "etri", "gluonnlp", "kobigbird", "kor-squad-pl", "korquad-2", "lyeoni", "modern"
+    ]  # fmt: skip
     names = [row.name for row in recipes.rows()]
-    assert len(names) == len(set(names)) == 105
+    assert len(names) == len(set(names)) == 120
     assert recipes.find(names[0]).name == names[0]
 
 

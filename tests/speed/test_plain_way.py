@@ -84,8 +84,9 @@ def test_n_best_lists_are_the_same_under_the_pruned_rule(fast, given):
     parts = []
     for windows in plan(found, tokenizer.layout, 8):
         batch = assemble(found, windows, tokenizer.layout)
-        parts.append(reduce(batch, answers.end_to_end(start, batch), answers.end_to_end(end, batch), config))
-    pruned = finish(SAMPLE, found, parts, config, None)
+        logits = (answers.end_to_end(start, batch), answers.end_to_end(end, batch))
+        parts.append(reduce(batch, logits, config))
+    pruned = finish(SAMPLE, found, parts, tokenizer.layout, config, None)
     rows = plain.validation_features(ROWS, fast, SETTINGS)
     texts, n_best = plain_decoding.decode(given(ROWS), given(rows), start, end, SETTINGS)
     assert texts == {one.id: one.text for one in pruned}

@@ -7,11 +7,16 @@ import re
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 
 import dokhae
+from dokhae.encoding import WindowConfig, assemble, build_features
+from dokhae.errors import SettingsError
 from dokhae.files import read_json
-from dokhae.training.data import Batching, TrainingBatches
+from dokhae.training.data import Batching, TrainingBatches, with_some_null
+from dokhae.types import Answer, Example
 from tiny_models import make_model
+from tokenizers_on_the_spot import pair_tokenizer
 from training.small import FEW, config, write_squad
 
 LENGTHS = np.arange(10, 60)
@@ -86,6 +91,47 @@ def test_batches_of_so_many_tokens_are_dealt_out_and_gone_on_with_as_others_are(
     resumed = TrainingBatches(LENGTHS, budget)
     resumed.load_state_dict({"epoch": 0, "done": 2})
     assert taken(resumed) + taken(resumed) == first[2:] + second
+
+
+def test_of_windows_without_the_answer_so_many_are_chosen_as_the_ratio_says():
+    tokenizer = pair_tokenizer("bert")
+    examples = [
+        Example(f"q{number}", "a?", f"{'a ' * 40}town{' b' * 40}", (Answer("town", 80),) if number % 3 else ())
+        for number in range(12)
+    ]
+    features = build_features(examples, tokenizer, WindowConfig(max_length=25, overlap=4))
+    windows = np.arange(features.window_count)
+    batch = assemble(features, windows, tokenizer.layout)
+    answered = set(windows[batch.start_labels != batch.cls].tolist())
+    assert 8 <= len(answered) < len(windows) / 4
+    for ratio, others in (
+        (0, 0),
+        (0.5, round(0.5 * len(answered))),
+        (2, 2 * len(answered)),
+        (99, len(windows) - len(answered)),
+    ):
+        chosen = with_some_null(features, ratio, seed=3)
+        assert chosen.tolist() == sorted(set(chosen.tolist()))
+        assert answered <= set(chosen.tolist()) and len(chosen) == len(answered) + others
+    draws = [with_some_null(features, 1, seed).tolist() for seed in (3, 3, 4)]
+    assert draws[0] == draws[1] != draws[2]
+    with pytest.raises(SettingsError, match="no training window holds a whole answer"):
+        with_some_null(features.part(0, 1), 1, 3)
+
+
+def test_batches_are_of_the_chosen_windows_alone_and_gone_on_with():
+    chosen = np.arange(1, 50, 3)
+    whole = TrainingBatches(LENGTHS, Batching(4, seed=1), chosen=chosen)
+    assert (len(whole), whole.mean_windows) == (5, 17 / 5)
+    epochs = taken(whole), taken(whole)
+    assert all(sorted(sum(epoch, [])) == chosen.tolist() for epoch in epochs)
+    assert epochs[0] != epochs[1]
+    resumed = TrainingBatches(LENGTHS, Batching(4, seed=1), chosen=chosen)
+    resumed.load_state_dict({"epoch": 0, "done": 2})
+    assert taken(resumed) + taken(resumed) == epochs[0][2:] + epochs[1]
+    shares = [taken(TrainingBatches(LENGTHS, Batching(4, seed=1), Process(rank, 2), chosen)) for rank in range(2)]
+    assert sorted(sum(shares[0] + shares[1], []))[-1] in chosen
+    assert set(sum(shares[0] + shares[1], [])) == set(chosen.tolist())
 
 
 def test_a_run_by_tokens_says_how_many_windows_a_batch_has(tmp_path, caplog):

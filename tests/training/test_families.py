@@ -65,7 +65,7 @@ def test_what_no_token_ends_with_is_learnt_up_to_the_ceiling(family, tmp_path):
 
     examples = read_examples(data)
     features = build_features(examples, pair_tokenizer(family), settings.windows)
-    best = ceiling(examples, features, settings.decoding.max_answer_length, metrics.KOREAN_CHARACTERS)
+    best = ceiling(examples, features, settings.decoding.longest, metrics.KOREAN_CHARACTERS)
     assert 60 < scores["exact_match"] == best.exact_match < 100
     assert best.f1 - 2 < scores["f1"] <= best.f1  # F1 may be higher for another span than the annotated one
 

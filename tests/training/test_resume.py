@@ -265,8 +265,8 @@ def test_a_loss_that_is_no_number_is_never_the_best_and_stops_nothing(tmp_path, 
     """Of one epoch's validation; the run is killed while it scores, and resumed."""
     loss = ReaderModule._loss
 
-    def without_first(module, batch, start, end):
-        value = loss(module, batch, start, end)
+    def without_first(module, batch, logits):
+        value = loss(module, batch, logits)
         return value if module.training or module.global_step > 1 else value * math.nan
 
     monkeypatch.setattr(ReaderModule, "_loss", without_first)

@@ -33,6 +33,8 @@ def ask(
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
     korean_trim: Trim | None = None,
     morphemes: str | None = None,
+    max_windows: int | None = None,
+    latency_ms: float | None = None,
     trust_remote_code: bool = False,
 ) -> None:
     """Ask one question about a text; the answer is shown in its context, with its character offsets.
@@ -48,8 +50,12 @@ def ask(
         device: where to run
         korean_trim: analyser that finds particles to cut off the answers, or none; by default the model's own
         morphemes: analyser of a morpheme BERT: kiwi, mecab, or the address of a service; by default the model's own
+        max_windows: windows of the text that are read, those that share most with the question (BM25); by default all
+        latency_ms: milliseconds that it may take, once the model is there: the best windows are read until there is no
+            time for more
         trust_remote_code: run Python code that comes with the model
     """
+    from dokhae.budget import WHOLE, Budget
     from dokhae.errors import SettingsError
     from dokhae.files import decoded, read_text
     from dokhae.reader import Reader
@@ -58,13 +64,17 @@ def ask(
         raise SettingsError("the question is empty")
     if top < 1:
         raise SettingsError(f"top is {top}; it has to be at least 1")
+    budget = Budget(max_windows, latency_ms)
     # bytes, as from a file: text streams turn \r\n into \n, and the offsets would not be those of the input
     text = decoded(sys.stdin.buffer.read(), "standard input") if context == "-" else read_text(Path(context))
     reader = Reader.load(model, device, trust_remote_code=trust_remote_code, morphemes=morphemes)
     if korean_trim is not None:
         reader = reader.with_korean_trim(korean_trim)
+    reader = reader.with_budget(max_windows, latency_ms)
     threshold = reader.settings.null_threshold
     prediction = reader(question=question, context=text)
+    if budget != WHOLE:
+        log.info(reader.meter.line())
     if format == "json":
         about = {"null_threshold": threshold.described() if threshold else None}
         sys.stdout.write(json.dumps(as_json(prediction, top) | about, ensure_ascii=False) + "\n")

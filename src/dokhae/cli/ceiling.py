@@ -35,7 +35,7 @@ def ceiling(
     step: int | None = None,
     overlap: int | None = None,
     max_question_length: int = 64,
-    max_answer_length: int = 30,
+    max_answer_length: int | None = None,
     korean_split: Split | None = None,
     korean_trim: Trim | None = None,
     morphemes: str | None = None,
@@ -56,7 +56,7 @@ def ceiling(
         step: tokens by which windows advance; 128 unless --overlap is given
         overlap: tokens that neighbouring windows share
         max_question_length: tokens; longer questions are cut
-        max_answer_length: tokens of the longest answer
+        max_answer_length: tokens of the longest answer; 30, and in web pages as many as a window holds
         korean_split: where Korean words are cut before the tokenizer sees them; by default as the model was trained
         korean_trim: analyser that finds particles to cut off answers, or none; by default the model's own
         morphemes: analyser of a morpheme BERT: kiwi, mecab, or the address of a service; by default the model's own
@@ -66,15 +66,18 @@ def ceiling(
     from dokhae import benchmarks
     from dokhae import ceiling as ceilings
     from dokhae.data import check_answers
+    from dokhae.decoding.spans import MAX_ANSWER_LENGTH
     from dokhae.encoding import WindowConfig, build_features
     from dokhae.encoding.korean import tokenizer_of
+    from dokhae.encoding.pages import add_markers
     from dokhae.encoding.report import warnings
     from dokhae.errors import SettingsError
     from dokhae.korean.trimming import trimmer
     from dokhae.model import loading
+    from dokhae.pages.text import PageConfig
     from dokhae.settings import ReaderSettings
 
-    if max_answer_length < 1:
+    if max_answer_length is not None and max_answer_length < 1:
         raise SettingsError(f"max_answer_length is {max_answer_length}; it has to be at least 1")
     if not data:
         raise SettingsError("name at least one data file: dokhae ceiling DATA --benchmark ... --model ...")
@@ -88,12 +91,16 @@ def ceiling(
     source = loading.locate(model)
     saved = ReaderSettings.found(partial(loading.find_file, source)) or ReaderSettings()
     fast = loading.load_tokenizer(source, trust_remote_code)
-    tokenizer = tokenizer_of(fast, None, korean_split or saved.korean_split, morphemes or saved.morphemes)
+    pages = (saved.pages or PageConfig()) if row.html else None
+    if row.html:
+        add_markers(fast)
+    tokenizer = tokenizer_of(fast, None, korean_split or saved.korean_split, morphemes or saved.morphemes, pages)
     cutter = trimmer(korean_trim or saved.korean_trim)
     features = build_features(examples, tokenizer, windows)
     for warning in warnings(examples, features, tokenizer, windows):
         log.warning(warning)
-    result = ceilings.ceiling(examples, features, max_answer_length, row.rule, cutter)
+    longest = max_answer_length or (max_length if row.html else MAX_ANSWER_LENGTH)
+    result = ceilings.ceiling(examples, features, longest, row.rule, cutter, row.html)
     if format == "json":
         sys.stdout.write(json.dumps(asdict(result), ensure_ascii=False) + "\n")
     else:
@@ -112,6 +119,9 @@ def _show(result: Ceiling, f1_label: str) -> None:
     table.add_row(f1_label, f"{result.f1:.2f}")
     table.add_row("answers that begin on a token", f"{result.start_representable:.2f} %")
     table.add_row("answers that end on a token", f"{result.end_representable:.2f} %")
+    for most, share in result.answers_within.items():
+        if share < 100.0:
+            table.add_row(f"answers of at most {most} tokens", f"{share:.2f} %")
     table.add_row("tokens per character", f"{result.tokens_per_character:.3f}")
     if result.exact_match_of_golds is not None:
         table.add_row("exact match of the gold answers, trimmed", f"{result.exact_match_of_golds:.2f}")

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 PACKAGES = {
-    "core": ("numpy", "tokenizers", "tyro", "rich", "beautifulsoup4", "lxml", "httpx2"),
+    "core": ("numpy", "tokenizers", "tyro", "rich", "beautifulsoup4", "lxml", "httpx2", "bm25s"),
     "train": ("torch", "transformers", "lightning", "safetensors", "sentencepiece", "tensorboard"),
     "data": ("pyarrow",),
     "korean": ("kiwipiepy", "python-mecab-ko"),

@@ -12,6 +12,7 @@ from tyro.conf import Positional
 
 if TYPE_CHECKING:
     from dokhae.report.korean_errors import ErrorExample, KoreanErrors
+    from dokhae.report.page_kinds import KindScore
 
 
 def command(args: list[str]) -> Callable[..., Any]:
@@ -29,6 +30,7 @@ def evaluate(
     errors: bool = False,
     errors_out: Path | None = None,
     error_examples: int = 3,
+    kinds_out: Path | None = None,
 ) -> None:
     """Score predictions with the official rule of a benchmark; the official JSON alone goes to stdout.
 
@@ -46,18 +48,26 @@ def evaluate(
         errors: for Korean data: what the wrong answers miss by, what that costs, and examples, on stderr
         errors_out: JSON file for the same; implies --errors
         error_examples: examples of each kind of error
+        kinds_out: for korquad-2.1: JSON file for the scores by kind of answer, which are shown on stderr
     """
     from dokhae import evaluation
+    from dokhae.errors import SettingsError
     from dokhae.files import write_json
 
     given = evaluation.read(data, predictions, benchmark, na_probs, na_prob_thresh, out_image_dir)
     found = evaluation.korean_errors(given, error_examples) if errors or errors_out else None
-    scores = evaluation.score(given)
+    scores, kinds = evaluation.score(given), evaluation.kinds(given)
+    if kinds_out and not kinds:
+        raise SettingsError(f"{benchmark} has no kinds of answers; leave out --kinds_out")
     if found and errors_out:
         write_json(errors_out, found.content())
     sys.stdout.write(json.dumps(scores, indent=2 if "total" in scores else None) + "\n")
     sys.stdout.flush()
     show(scores, benchmark)
+    if kinds_out:
+        write_json(kinds_out, {one.kind: one._asdict() for one in kinds})
+    if kinds:
+        show_kinds(kinds)
     if found:
         show_errors(found)
 
@@ -100,6 +110,17 @@ def show(scores: dict[str, float | int], title: str) -> None:
     table = Table("score", title)
     for name, value in scores.items():
         table.add_row(name, f"{value:.2f}" if isinstance(value, float) else str(value))
+    Console(stderr=True).print(table)
+
+
+def show_kinds(kinds: list[KindScore]) -> None:
+    """The scores by kind of answer as a table on stderr."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("gold answer", "questions", "EM", "F1")
+    for one in kinds:
+        table.add_row(one.kind, str(one.questions), f"{one.exact_match:.2f}", f"{one.f1:.2f}")
     Console(stderr=True).print(table)
 
 

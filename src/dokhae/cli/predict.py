@@ -6,8 +6,8 @@ import logging
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +18,7 @@ from dokhae.korean.trimming import Trim
 
 if TYPE_CHECKING:
     from dokhae.benchmarks import Benchmark
+    from dokhae.budget import Budget, Meter
     from dokhae.predict import World
     from dokhae.settings import NullThreshold
     from dokhae.types import Prediction
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("dokhae")
 # torch and oneDNN keep a thousand kernels, one for each size of a batch; memory is not to grow with the questions
 FEW_KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16", "LRU_CACHE_CAPACITY": "16"}
+LATENCY_FILE = "latency.json"  # beside the predictions
 LAUNCHED = {"TORCHELASTIC_RUN_ID", "SLURM_NTASKS"}  # what the launchers tell their processes
 
 
@@ -45,6 +47,9 @@ def predict(
     devices: int | None = None,
     korean_trim: Trim | None = None,
     morphemes: str | None = None,
+    max_windows: int | None = None,
+    latency_ms: float | None = None,
+    latency: bool = False,
     trust_remote_code: bool = False,
 ) -> None:
     """Answer every question of a data file, with the windows, decoding and threshold that were saved with the model.
@@ -67,19 +72,29 @@ def predict(
         korean_trim: analyser that finds particles to cut off the answers, or none; by default the model's own
         devices: processes that share the questions, one a device; as many as torchrun or SLURM has started, else 1
         morphemes: analyser of a morpheme BERT: kiwi, mecab, or the address of a service; by default the model's own
+        max_windows: windows of a question that are read, those that share most with it (BM25); by default all
+        latency_ms: milliseconds that a question may take: its best windows are read until there is no time for more
+        latency: answer every question alone, one after another, and tell the seconds it took, as the leaderboard of
+            KorQuAD does; writes latency.json beside --out
         trust_remote_code: run Python code that comes with the model
     """
+    from dokhae.budget import Budget
     from dokhae.errors import SettingsError
     from dokhae.files import refuse_folder
     from dokhae.outputs import beside
-    from dokhae.predict import ALONE
+    from dokhae.predict import ALONE, refuse_sharing
 
     for name, value in FEW_KERNELS.items():  # read when torch is imported
         os.environ.setdefault(name, value)
     if batch_size < 1:
         raise SettingsError(f"batch_size is {batch_size}; at least 1 is needed")
     refuse_folder(out)  # now, not when all is computed
-    if data.resolve() in (path.resolve() for path in (out, *beside(out))):
+    budget, timed = Budget(max_windows, latency_ms), [out.with_name(LATENCY_FILE)] if latency else []
+    if timed or latency_ms is not None:
+        refuse_sharing(devices or 1)
+    if out in timed:
+        raise SettingsError(f"{out}: is the name of a file that is written beside the predictions; choose another")
+    if data.resolve() in (path.resolve() for path in (out, *beside(out), *timed)):
         raise SettingsError(f"{out}: writing there would replace the data file {data}; name another --out")
     asked = Questions(
         data,
@@ -94,6 +109,8 @@ def predict(
         trust_remote_code,
         korean_trim,
         morphemes,
+        budget,
+        latency,
     )
     if devices is None and not os.environ.keys() & LAUNCHED:
         answer(asked, ALONE)
@@ -123,6 +140,8 @@ class Questions:
     trust_remote_code: bool
     korean_trim: Trim | None
     morphemes: str | None
+    budget: Budget
+    latency: bool
     nodes: int = 1  # several are torchrun's or SLURM's to start
 
 
@@ -138,6 +157,7 @@ def answer_together(asked: Questions) -> None:
 def answer(asked: Questions, world: World) -> None:
     """Answer the questions together with the other processes of a world; the first one writes."""
     from dokhae import benchmarks
+    from dokhae.budget import WHOLE
     from dokhae.outputs import write_predictions
     from dokhae.progress import track
     from dokhae.reader import Reader
@@ -153,26 +173,59 @@ def answer(asked: Questions, world: World) -> None:
     reader = reader.with_null_threshold(usable_threshold(reader.settings.null_threshold, asked, row))
     if asked.korean_trim is not None:
         reader = reader.with_korean_trim(asked.korean_trim)
-    without = 0
-
-    def counted(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
-        nonlocal without
-        for prediction in predictions:
-            without += not prediction.n_best
-            yield prediction
-
+    reader = reader.with_budget(asked.budget.max_windows, asked.budget.latency_ms)
+    seen = Seen()
     with track("predict", len(examples), world.rank == 0, " questions") as update:
-        predictions = counted(reader.predict_each(examples, asked.batch_size, update, world))
+        way = (examples, asked.batch_size, update, world)
+        predictions = seen.clocked(reader.predict_alone(*way)) if asked.latency else reader.predict_each(*way)
         if world.rank > 0:
             deque(predictions, maxlen=0)
             return
-        written = write_predictions(asked.out, predictions, row.rule.has_null)
-    if without:
+        written = write_predictions(asked.out, seen.counted(predictions), row.rule.has_null, row.html)
+    if seen.without:
         log.warning(
-            "%d of %d questions have no legal span in any window; their answer is empty", without, len(examples)
+            "%d of %d questions have no legal span in any window; their answer is empty", seen.without, len(examples)
         )
+    if asked.budget != WHOLE:
+        log.info(reader.meter.line())
+    if seen.seconds:
+        written.append(write_latency(asked, seen.seconds, reader.meter))
     log.info("wrote %s\nscore: dokhae evaluate %s %s --benchmark %s", ", ".join(map(str, written)), asked.data,
              asked.out, name or "BENCHMARK")  # fmt: skip
+
+
+@dataclass(slots=True)
+class Seen:
+    """What is counted of predictions while they pass."""
+
+    without: int = 0  # that have no candidate
+    seconds: list[float] = field(default_factory=list)  # of each question, where that is asked for
+
+    def counted(self, predictions: Iterable[Prediction]) -> Iterator[Prediction]:
+        """The same predictions."""
+        for prediction in predictions:
+            self.without += not prediction.n_best
+            yield prediction
+
+    def clocked(self, timed: Iterable[tuple[Prediction, float]]) -> Iterator[Prediction]:
+        """The predictions without their seconds."""
+        for prediction, seconds in timed:
+            self.seconds.append(seconds)
+            yield prediction
+
+
+def write_latency(asked: Questions, seconds: Sequence[float], meter: Meter) -> Path:
+    """Say how long one question took, and write it beside the predictions."""
+    from dokhae.budget import latency
+    from dokhae.files import write_json
+
+    found = latency(seconds)
+    log.info("latency: median %.3f s, mean %.3f s, 95%% within %.3f s, longest %.3f s (%d questions, each alone)",
+             *found.values(), len(seconds))  # fmt: skip
+    path = asked.out.with_name(LATENCY_FILE)
+    of = {"questions": len(seconds), "windows_read": meter.read, "windows": meter.windows, **asdict(asked.budget)}
+    write_json(path, {"unit": "seconds", **found, **of})
+    return path
 
 
 def usable_threshold(saved: NullThreshold | None, asked: Questions, row: Benchmark) -> NullThreshold | None:

@@ -83,6 +83,6 @@ def _refuse_half_characters(example: Example, where: str) -> None:
 
 def _refuse_conflict(first: Entry, entry: Entry) -> None:
     # Predictions are keyed by id: identical repeats get the same one, as official scripts have it; others cannot.
-    if first.example != entry.example:
+    if first is not entry and first.example != entry.example:
         before = "" if first.where == entry.where else f" (first at {first.where})"
         raise DataError(f"{entry.where}: this id is given twice with different content{before}; give each its own id")

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from dokhae.data.answers import answer_of
-from dokhae.data.entries import Given, read_given, to_examples
+from dokhae.data.entries import Entry, Given, read_given, to_examples
 from dokhae.data.fields import Record, as_record, described, list_field
+from dokhae.data.packed import PackedExample, packed
 from dokhae.errors import DataError
-from dokhae.files import read_json
+from dokhae.files import json_files, read_json
 from dokhae.types import Answer, Example
+
+NUMBERED = re.compile(r"(.*?)(\d{2})")  # korquad2.1_train_07
+VERSION = re.compile(r"\d+\.\d+")  # KorQuAD_v2.1_train
 
 
 def read_korquad2(path: Path, labelled: bool = True) -> list[Example]:
-    """Examples of a KorQuAD 2.x file, or of all *.json files of a folder by name; contexts keep their HTML."""
+    """Examples of a KorQuAD 2.x file, or of all *.json files of a folder by name; contexts keep their HTML.
+
+    One file at a time is in memory, then its contexts alone, each compressed and once. Raises DataError for a folder
+    that lacks a file of a numbered row, or holds files of two versions.
+    """
     path = Path(path)
-    questions = (given for file in _files(path) for given in _file_questions(file))
-    return to_examples(map(read_given, questions), path, labelled)
+    files = json_files(path)
+    _refuse_gaps(files)
+    questions = (given for file, content in _of_one_version(files) for given in _file_questions(file, content))
+    return to_examples(_packed(map(read_given, questions)), path, labelled)
 
 
 def korquad2_questions(documents: list[Any], path: Path) -> Iterator[Given]:
@@ -41,20 +52,49 @@ def with_korquad2_questions(documents: list[Any], questions: Iterator[Any]) -> l
     ]
 
 
-def _files(path: Path) -> list[Path]:
-    if not os.path.isdir(path):
-        return [path]
-    try:
-        names = sorted(name for name in os.listdir(path) if name.lower().endswith(".json"))
-    except OSError as error:
-        raise DataError(f"{path}: this folder cannot be listed: {error.strerror or error}") from None
-    if not names:
-        raise DataError(f"{path}: this folder has no .json files; name the folder that holds the KorQuAD 2.x files")
-    return [path / name for name in names]
+def _packed(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The entries with their contexts compressed, each once however many questions it has."""
+    text, content = "", b""
+    for entry in entries:
+        example = entry.example
+        if example.context is not text or not content:
+            text, content = example.context, packed(example.context)
+        one = PackedExample(example.id, example.question, content, example.answers, example.title)
+        yield replace(entry, example=one)
 
 
-def _file_questions(path: Path) -> Iterator[Given]:
-    content = read_json(path)
+def _refuse_gaps(files: Sequence[Path]) -> None:
+    """DataError where files are numbered and one is missing between them: scores would be those of other data."""
+    rows: dict[str, list[int]] = {}
+    for file in files:
+        numbered = NUMBERED.fullmatch(file.stem)
+        if numbered:
+            rows.setdefault(numbered[1], []).append(int(numbered[2]))
+    for name, numbers in rows.items():
+        missing = sorted(set(range(min(numbers), max(numbers))) - set(numbers))
+        if missing:
+            raise DataError(
+                f"{files[0].parent}: the files of {name}* are numbered {min(numbers):02} to {max(numbers):02}, and "
+                f"{', '.join(f'{number:02}' for number in missing[:5])} is missing; `dokhae data download korquad-2.1` "
+                "brings what is missing, or name single files"
+            )
+
+
+def _of_one_version(files: Iterable[Path]) -> Iterator[tuple[Path, Any]]:
+    """The files with what they hold; DataError where they say that they are of two versions of KorQuAD."""
+    first: tuple[str, Path] | None = None
+    for file in files:
+        content = read_json(file)
+        version = VERSION.search(str(content.get("version"))) if isinstance(content, dict) else None
+        if version is not None:
+            first = first or (version[0], file)
+            if first[0] != version[0]:
+                raise DataError(f"{file}: is of KorQuAD {version[0]}, and {first[1].name} beside it of {first[0]}; "
+                                "put the versions into folders of their own")  # fmt: skip
+        yield file, content
+
+
+def _file_questions(path: Path, content: Any) -> Iterator[Given]:  # noqa: ANN401 - a file's content
     if not isinstance(content, dict) or not isinstance(content.get("data"), list):
         raise DataError(
             f'{path}: is not KorQuAD 2.x, {{"data": [{{"context", "qas": [...]}}, ...]}}; found {described(content)}'

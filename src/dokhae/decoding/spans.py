@@ -16,6 +16,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
+MAX_ANSWER_LENGTH = 30  # tokens; BERT's, and that of all who descend from it
 NO_SPAN = 0x7FFFFFFF << 32  # behind every span where they are sorted
 
 
@@ -24,14 +25,19 @@ class DecodingConfig:
     """What a legal span is, and how many are kept."""
 
     n_best: int = 20  # candidates kept per window and per example
-    max_answer_length: int = 30  # tokens
+    max_answer_length: int | None = None  # tokens; None: 30, and in web pages as many as a window holds
     search: Literal["exact", "pruned"] = "exact"  # pruned: only the n_best best starts and ends, as the old decoders
 
     def __post_init__(self) -> None:
         """Refuse settings that allow no span."""
-        for name in ("n_best", "max_answer_length"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"decoding: {name} is {getattr(self, name)}; at least 1 is needed")
+        for name, value in (("n_best", self.n_best), ("max_answer_length", self.max_answer_length)):
+            if value is not None and value < 1:
+                raise SettingsError(f"decoding: {name} is {value}; at least 1 is needed")
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest answer."""
+        return MAX_ANSWER_LENGTH if self.max_answer_length is None else self.max_answer_length
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +54,13 @@ class WindowSpans:
 
 
 def best_spans(
-    windows: Ints, start: Floats, end: Floats, legal: Mask, cls: Ints, config: DecodingConfig
+    windows: Ints, start: Floats, end: Floats, legal: tuple[Mask, Mask], cls: Ints, config: DecodingConfig
 ) -> WindowSpans:
     """Reduce logits to the best spans of each window.
 
-    start, end: logits, (window, column). legal: columns where an answer may begin and end. cls: (window,) the column
-    of the CLS token. A span is legal when both its ends are, its end is not before its start and it has at most
-    `max_answer_length` tokens. Ties are broken by the earlier start, then the earlier end.
+    start, end: logits, (window, column). legal: columns where an answer may begin, and where it may end. cls: (window,)
+    the column of the CLS token. A span is legal when both its ends are, its end is not before its start and it has at
+    most `max_answer_length` tokens. Ties are broken by the earlier start, then the earlier end.
     """
     rows = np.arange(len(windows))
     null_score = start[rows, cls] + end[rows, cls]
@@ -71,17 +77,17 @@ def best_spans(
     )
 
 
-def _exact(start: Floats, end: Floats, legal: Mask, config: DecodingConfig) -> tuple[Ints, Ints, Floats]:
+def _exact(start: Floats, end: Floats, legal: tuple[Mask, Mask], config: DecodingConfig) -> tuple[Ints, Ints, Floats]:
     """The n_best best of ALL legal spans.
 
     The best end for each start is a sliding maximum. The n_best best starts begin a span each, and the least of these
     is a bound: nothing below it is wanted, nor any start whose best span is.
     """
     columns = start.shape[1]
-    length = min(config.max_answer_length, columns)
-    starts = np.where(legal, start, -np.inf)
+    length = min(config.longest, columns)
+    starts = np.where(legal[0], start, -np.inf)
     ends = np.full((len(end), columns + length - 1), -np.inf, dtype=np.float32)  # no span leaves the window
-    np.copyto(ends[:, :columns], end, where=legal)
+    np.copyto(ends[:, :columns], end, where=legal[1])
     best = starts + _sliding_maximum(ends, length)
     lowest = np.full((len(start), 1), np.finfo(np.float32).min)  # -inf is no span
     if config.n_best <= columns:
@@ -94,13 +100,13 @@ def _exact(start: Floats, end: Floats, legal: Mask, config: DecodingConfig) -> t
     return _top(window[row], first[row], first[row] + more, scores.ravel()[found], config.n_best, len(start))
 
 
-def _pruned(start: Floats, end: Floats, legal: Mask, config: DecodingConfig) -> tuple[Ints, Ints, Floats]:
+def _pruned(start: Floats, end: Floats, legal: tuple[Mask, Mask], config: DecodingConfig) -> tuple[Ints, Ints, Floats]:
     """The old decoders' search: the n_best highest starts and ends of the WHOLE window, legal or not, paired."""
     firsts = np.sort(np.argsort(-start, axis=1, kind="stable")[:, : config.n_best], axis=1)[:, :, None]
     lasts = np.sort(np.argsort(-end, axis=1, kind="stable")[:, : config.n_best], axis=1)[:, None, :]
     rows = np.arange(len(start))[:, None, None]
-    allowed = legal[rows, firsts] & legal[rows, lasts] & (lasts >= firsts)
-    allowed &= lasts - firsts < config.max_answer_length
+    allowed = legal[0][rows, firsts] & legal[1][rows, lasts] & (lasts >= firsts)
+    allowed &= lasts - firsts < config.longest
     window, row, column = np.nonzero(allowed)  # (window, start, end)
     first, last = firsts[window, row, 0], lasts[window, 0, column]
     return _top(window, first, last, start[window, first] + end[window, last], config.n_best, len(start))
@@ -136,6 +142,15 @@ def descending(scores: Floats) -> Ints:
     """Integers of 32 bits (in 64) that are in order when the scores go down."""
     bits = np.add(scores, 0, dtype=np.float32).view(np.int32)  # -0.0 becomes 0.0
     return ~(bits ^ ((bits >> 31) & 0x7FFFFFFF)).astype(np.int64)
+
+
+def beside(spans: WindowSpans, others: WindowSpans) -> WindowSpans:
+    """The spans of two heads for the same windows together, best first, with the null score of the first one."""
+    both = {name: np.concatenate([getattr(spans, name), getattr(others, name)], axis=1)
+            for name in ("start", "end", "start_logit", "end_logit", "score")}  # fmt: skip
+    order = np.argsort(-both["score"], axis=1, kind="stable")
+    ordered = {name: np.take_along_axis(values, order, axis=1) for name, values in both.items()}
+    return WindowSpans(windows=spans.windows, null_score=spans.null_score, **ordered)
 
 
 def concatenate(parts: Sequence[WindowSpans]) -> WindowSpans:

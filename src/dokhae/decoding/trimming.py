@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dokhae.decoding.merge import ranked
-from dokhae.korean.trimming import Particles
+from dokhae.korean.trimming import Particles, Trimmer
+from dokhae.pages.clean import BREAKS
+from dokhae.pages.text import PageConfig, page_text
 from dokhae.types import Example, Prediction
 
 Ints = NDArray[np.integer[Any]]
+
+
+def particles_of(contexts: Sequence[str], trimmer: Trimmer, html: bool) -> list[Particles]:
+    """The particles of each context; of a page (html) those of its text, in places of the page."""
+    if not html:
+        return trimmer.particles(contexts)
+    shown = [page_text(context, PageConfig()) for context in contexts]
+    found = trimmer.particles([one.text.translate(BREAKS) for one in shown])
+    return [Particles(one.starts[each.starts], one.ends[each.ends - 1])
+            for one, each in zip(shown, found, strict=True)]  # fmt: skip
 
 
 def trimmed_ends(starts: Ints, ends: Ints, particles: Particles, token_ends: Ints) -> Ints:
@@ -35,9 +48,13 @@ def trimmed(
     if not prediction.n_best:
         return prediction
     _, first, after, start_logits, end_logits, _ = map(list, zip(*prediction.n_best, strict=True))
-    ends = trimmed_ends(np.array(first), np.array(after), particles, token_ends).tolist()
-    if ends == after:
+    # in a page, tags may stand behind the last token
+    place = np.searchsorted(token_ends, after, side="right") - 1
+    last = np.where(place < 0, after, token_ends[place])
+    ends = trimmed_ends(np.array(first), last, particles, token_ends)
+    if (ends == last).all():
         return prediction
+    ends = ends.tolist()
     texts = [example.context[start:end] for start, end in zip(first, ends, strict=True)]
     scores = [span.score for span in prediction.n_best]
     columns = (texts, first, ends, start_logits, end_logits, scores)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dokhae.encoding.blocks import Blocks
 from dokhae.encoding.features import Features
 from dokhae.encoding.layout import Layout
 from dokhae.encoding.offsets import Ints
@@ -33,6 +34,7 @@ class Batch:
     legal: NDArray[np.bool_]  # (T,) tokens of the context that stand for characters: an answer may begin or end here
     start_labels: NDArray[np.int64]  # (R,) place of the first token of the answer; the CLS where it is not in here
     end_labels: NDArray[np.int64]  # (R,)
+    blocks: Blocks | None  # of pages; None: contexts are plain text
     layout: Layout
     longest: int  # tokens: no row is padded further (the model may have no more positions)
 
@@ -46,6 +48,18 @@ class Batch:
         columns = min(-(-int(self.lengths.max(initial=0)) // PAD_TO) * PAD_TO, self.longest)
         place = np.arange(columns)
         return place >= columns - self.lengths[:, None] if self.layout.pad_left else place < self.lengths[:, None]
+
+    def labels(self, heads: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Start and end labels, (R,) each, of the span head, and of two heads also those of the block head.
+
+        To each of them, what the other one answers has no answer.
+        """
+        if heads == 1 or self.blocks is None:
+            return [(self.start_labels, self.end_labels)]
+        return [
+            (np.where(mine, self.start_labels, self.cls), np.where(mine, self.end_labels, self.cls))
+            for mine in (~self.blocks.answered, self.blocks.answered)
+        ]
 
     def padded(self) -> dict[str, NDArray[np.int64]]:
         """What the tokenizer's model_input_names ask for, each (R, C), padded as `present` says."""
@@ -71,7 +85,10 @@ def sequence_lengths(
     """Tokens of some windows (of all, by default), special tokens and question included."""
     example = features.window_example[windows]
     question = features.question_bounds[example + 1] - features.question_bounds[example]
-    return features.window_end[windows] - features.window_start[windows] + question + layout.special_count
+    lead = features.window_lead[windows]
+    tokens = features.window_end[windows] - features.window_start[windows]
+    before = features.lead_bounds[lead + 1] - features.lead_bounds[lead]
+    return np.asarray(tokens + question + before + layout.special_count)
 
 
 def assemble(features: Features, windows: NDArray[np.int64], layout: Layout) -> Batch:
@@ -79,13 +96,16 @@ def assemble(features: Features, windows: NDArray[np.int64], layout: Layout) -> 
     lengths = sequence_lengths(features, layout, windows)
     ids, types = np.empty(lengths.sum(), dtype=np.int64), np.empty(lengths.sum(), dtype=np.int64)
     legal = np.zeros(len(ids), dtype=np.bool_)
-    question, context = _texts(features, windows)
+    question, lead, context = _texts(features, windows)
     texts = (question, context) if layout.question_first else (context, question)
     specials_at, texts_at, at = [], [], np.cumsum(lengths) - lengths
     for number, (tokens, kinds) in enumerate(zip(layout.specials, layout.special_types, strict=True)):
         specials_at.append(at)
         at = _lay_specials(ids, types, at, tokens, kinds)
         if number < len(texts):
+            if texts[number] is context:
+                into, places, at = _find(lead, at)
+                ids[into], types[into] = lead.ids[places], layout.text_types[number]
             texts_at.append(at)
             into, places, at = _find(texts[number], at)
             ids[into], types[into] = texts[number].ids[places], layout.text_types[number]
@@ -104,6 +124,7 @@ def assemble(features: Features, windows: NDArray[np.int64], layout: Layout) -> 
         legal=legal,
         start_labels=start_labels,
         end_labels=end_labels,
+        blocks=_blocks(ids, legal, start_labels, context_at, layout) if layout.markers else None,
         layout=layout,
         longest=features.max_length,
     )
@@ -117,12 +138,14 @@ class _Texts(NamedTuple):
     end: NDArray[np.int64]  # (R,)
 
 
-def _texts(features: Features, windows: NDArray[np.int64]) -> tuple[_Texts, _Texts]:
-    """The questions of some windows, and their slices of the contexts."""
+def _texts(features: Features, windows: NDArray[np.int64]) -> tuple[_Texts, _Texts, _Texts]:
+    """The questions of some windows, their leads, and their slices of the contexts."""
     example = features.window_example[windows]
     first = features.context_bounds[features.example_context[example]]
+    lead = features.window_lead[windows]
     return (
         _Texts(features.question_ids, features.question_bounds[example], features.question_bounds[example + 1]),
+        _Texts(features.lead_ids, features.lead_bounds[lead], features.lead_bounds[lead + 1]),
         _Texts(features.context_ids, first + features.window_start[windows], first + features.window_end[windows]),
     )
 
@@ -156,6 +179,24 @@ def _labels(
         np.where(inside, context_at + start - first, cls),
         np.where(inside, context_at + end - first, cls),
     )
+
+
+def _blocks(
+    ids: NDArray[np.int64],
+    legal: NDArray[np.bool_],
+    start_labels: NDArray[np.int64],
+    context_at: NDArray[np.int64],
+    layout: Layout,
+) -> Blocks:
+    """Where blocks begin and end: with the last token before a marker, or of the window, that stands for something."""
+    markers, closing = legal & np.isin(ids, layout.markers), legal & np.isin(ids, layout.closings)
+    at = np.flatnonzero(legal)
+    window = np.searchsorted(context_at, at, side="right")
+    is_last = np.append(markers[at[1:]] | (window[1:] != window[:-1]), True)[: len(at)]
+    ends = closing.copy()
+    ends[at[is_last]] = True
+    starts = markers & ~closing
+    return Blocks(starts, ends, starts[start_labels])
 
 
 def bucket_by_length(

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,11 +20,12 @@ from dokhae.encoding.features import Features, build_features
 from dokhae.encoding.layout import PairTokenizer
 from dokhae.encoding.windows import WindowConfig
 from dokhae.errors import DataError
-from dokhae.files import atomic_path, make_folder
+from dokhae.files import TEMPORARY, atomic_path, make_folder
 from dokhae.types import Example
 
 log = logging.getLogger("dokhae")
-VERSION = "4"  # raise it when the arrays, their meaning or the form of the file change
+VERSION = "5"  # raise it when the arrays, their meaning or the form of the file change
+CHARACTERS = 1 << 24  # of contexts whose features are in memory at once while they are built
 LONGEST_WAIT = 1800.0  # seconds; a process that takes longer, or was stopped, is not waited for
 
 
@@ -52,11 +54,61 @@ def cached_features(
         features = _load(path)
         if features is not None:  # another process was quicker
             return features
+        portions = _portions(examples)
+        if len(portions) > 1:
+            return _built_in_portions(examples, portions, tokenizer, config, path, progress)
         features = build_features(examples, tokenizer, config, progress)
         # a cache that cannot be written (full disk, read-only home) costs time, not the run
         with contextlib.suppress(DataError), atomic_path(path) as temporary:
-            stored.save(temporary, features)
+            stored.save(temporary, [features])
     return _load(path) or features
+
+
+def _portions(examples: Sequence[Example]) -> list[range]:
+    """Numbers of examples whose contexts are built together; questions of one context stay so."""
+    portions, first, characters = [], 0, 0
+    before: str | None = None
+    for number, example in enumerate(examples):
+        context = example.context
+        if context != before:
+            if characters > CHARACTERS:
+                portions.append(range(first, number))
+                first, characters = number, 0
+            characters += len(context)
+        before = context
+    return [*portions, range(first, len(examples))]
+
+
+def _built_in_portions(
+    examples: Sequence[Example],
+    portions: Sequence[range],
+    tokenizer: PairTokenizer,
+    config: WindowConfig,
+    path: Path,
+    progress: Callable[[int], None],
+) -> Features:
+    """The features of more than fits into memory, by way of a file for each portion.
+
+    Raises DataError where the disk has no room for them.
+    """
+    files: list[Path] = []
+    done = 0
+    with (
+        tempfile.TemporaryDirectory(dir=make_folder(path.parent), suffix=TEMPORARY) as folder,
+        atomic_path(path) as whole,
+    ):
+        try:
+            for number, portion in enumerate(portions):
+                files.append(Path(folder) / str(number))
+                asked = examples[portion.start : portion.stop]
+                part = build_features(asked, tokenizer, config, lambda more: progress(done + more))  # noqa: B023
+                done += len(part.context_bounds) - 1
+                stored.save(files[-1], [part])
+            stored.save(whole, stored.Parts(files))
+        except OSError as error:
+            raise DataError(f"{path.parent}: the features of the data cannot be kept there: {error.strerror or error}; "
+                            "name a folder with more room in DOKHAE_CACHE") from None  # fmt: skip
+    return stored.load(path)
 
 
 @contextlib.contextmanager
@@ -90,12 +142,14 @@ def cache_key(examples: Sequence[Example], tokenizer: PairTokenizer, config: Win
     digest = hashlib.sha256()
     for part in (VERSION, tokenizers.__version__, tokenizer.identity, json.dumps(asdict(config))):
         digest.update(f"{len(part)}:{part}".encode())
-    numbers: dict[str, int] = {}  # a context counts once, however many questions it has
+    before: str | None = None
+    context = b""
     for example in examples:
+        if example.context is not before:  # a context is hashed once, where its questions come one after another
+            before = example.context
+            context = hashlib.sha256(before.encode("utf-8", "surrogatepass")).digest()
         answers = [(answer.text, answer.start) for answer in example.answers[:1]]
-        number = numbers.setdefault(example.context, len(numbers))
-        digest.update(repr((example.id, example.question, number, answers)).encode())
-    digest.update(repr(list(numbers)).encode())
+        digest.update(repr((example.id, example.question, context, answers)).encode())
     return digest.hexdigest()
 
 

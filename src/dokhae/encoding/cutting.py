@@ -171,6 +171,8 @@ def _continue_words(state: dict[str, Any], mark: str) -> None:
     model, own = state["model"], state["pre_tokenizer"]
     kind, prefix = model["type"], model.get("continuing_subword_prefix")
     if kind == "WordPiece":
+        # tokens that were added keep their ids only where they are entries: new ones are counted from all entries on
+        model["vocab"] |= {token["content"]: token["id"] for token in state["added_tokens"]}
         continuing = [(entry, number) for entry, number in model["vocab"].items() if entry.startswith(prefix)]
         for before in (prefix, ""):  # inside of a word, and where it was made a word
             model["vocab"] |= {f"{before}{mark}{entry.removeprefix(prefix)}": number for entry, number in continuing}

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dokhae.encoding.blocks import Leads, text_of_one_block
 from dokhae.encoding.layout import PairTokenizer
 from dokhae.encoding.offsets import Ints, tokens_of_each
 from dokhae.encoding.windows import WindowConfig, context_spans
@@ -17,6 +19,7 @@ from dokhae.types import Example
 
 Made = TypeVar("Made")
 CHUNK = 128  # texts handed to the tokenizer at once: enough for its threads, few enough that Python's part is beside it
+CHARACTERS = 1 << 20  # of them; a longer text is alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,9 @@ class Features:
     window_example: Ints  # (windows,) in the order of the examples
     window_start: Ints  # (windows,) half-open range of the context's tokens
     window_end: Ints  # (windows,)
+    window_lead: Ints  # (windows,) which lead stands in front of it
+    lead_ids: Ints  # (lead tokens,) title and headings of parts of pages; the first lead is empty
+    lead_bounds: NDArray[np.int64]  # (leads + 1,)
     truncated_questions: Ints  # examples whose question was cut
     max_length: int  # tokens: no window is longer, and none is padded further (the model may have no more positions)
 
@@ -62,6 +68,7 @@ class Features:
             window_example=self.window_example[windows] - np.int32(first),
             window_start=self.window_start[windows],
             window_end=self.window_end[windows],
+            window_lead=self.window_lead[windows],
             truncated_questions=cut[(first <= cut) & (cut < last)] - np.int32(first),
         )
 
@@ -85,8 +92,11 @@ def build_features(
     questions = [one for part in in_chunks(tokenizer.tokenize_ids, asked, 8 * CHUNK) for one in part]
     truncated = [index for index, question in enumerate(questions) if len(question) > config.max_question_length]
     questions = [question[: config.max_question_length] for question in questions]
-    windows = _cut_windows(examples, questions, np.diff(bounds)[example_context], tokenizer, config)
+    leads = Leads(config.lead, tokenizer.layout)
+    texts = [ids[first:last] for first, last in pairwise(bounds.tolist())]
+    windows = _cut_windows(examples, questions, example_context, texts, tokenizer, config, leads)
     answers = _answer_tokens(examples, contexts, example_context, starts, ends, bounds)
+    _leave_markers_out(answers, [texts[one] for one in example_context], tokenizer.layout.markers)
     return Features(
         context_ids=ids,
         context_starts=starts,
@@ -100,6 +110,9 @@ def build_features(
         window_example=windows[:, 0],
         window_start=windows[:, 1],
         window_end=windows[:, 2],
+        window_lead=windows[:, 3],
+        lead_ids=_flat(leads.ids),
+        lead_bounds=_bounds([len(lead) for lead in leads.ids]),
         truncated_questions=np.array(truncated, dtype=np.int32),
         max_length=config.max_length,
     )
@@ -122,10 +135,17 @@ def _tokenize_contexts(
 
 
 def in_chunks(work: Callable[[list[str]], list[Made]], texts: list[str], size: int) -> Iterator[list[Made]]:
-    """The work on so many texts at a time, in order. While the tokenizers library is at one chunk, which does not hold
-    Python's lock, another thread is at what comes before and after it.
+    """The work on so many texts at a time (fewer of long ones), in order. While the tokenizers library is at one chunk,
+    which does not hold Python's lock, another thread is at what comes before and after it.
     """
-    chunks = [texts[first : first + size] for first in range(0, len(texts), size)]
+    chunks: list[list[str]] = []
+    characters = 0
+    for text in texts:
+        if not chunks or len(chunks[-1]) == size or characters > CHARACTERS:
+            chunks.append([])
+            characters = 0
+        chunks[-1].append(text)
+        characters += len(text)
     if len(chunks) < 2:  # a reader's one text: no thread is started for it
         yield from map(work, chunks)
         return
@@ -136,21 +156,38 @@ def in_chunks(work: Callable[[list[str]], list[Made]], texts: list[str], size: i
 def _cut_windows(
     examples: Sequence[Example],
     questions: Sequence[Ints],
-    context_lengths: NDArray[np.int64],
+    example_context: Ints,
+    contexts: Sequence[Ints],
     tokenizer: PairTokenizer,
     config: WindowConfig,
+    leads: Leads,
 ) -> Ints:
-    """Rows of (example, first token, token after the last) for every window."""
+    """Rows of (example, first token, token after the last, lead) for every window; contexts: the tokens of each."""
     rows = []
+    markers = tokenizer.layout.markers
     room = config.max_length - tokenizer.layout.special_count
-    for index, (question, length) in enumerate(zip(questions, context_lengths.tolist(), strict=True)):
-        capacity = room - len(question)
+    for index, (question, number) in enumerate(zip(questions, example_context.tolist(), strict=True)):
+        context = contexts[number]
+        capacity, length = room - len(question), len(context)
         if 1 <= capacity >= length:
-            rows.append((index, 0, length))
+            rows.append((index, 0, length, 0))
             continue
+        capacity -= config.lead if markers else 0
         advance = config.advance(capacity, f"question {examples[index].id}")
-        rows += [(index, start, end) for start, end in context_spans(length, capacity, advance)]
-    return np.array(rows, dtype=np.int32).reshape(-1, 3)
+        borders = np.flatnonzero(np.isin(context, markers)).tolist() if markers else ()
+        spans = context_spans(length, capacity, advance, borders)
+        numbers = leads.of(number, context, [start for start, _ in spans])
+        rows += [(index, start, end, lead) for (start, end), lead in zip(spans, numbers, strict=True)]
+    return np.array(rows, dtype=np.int32).reshape(-1, 4)
+
+
+def _leave_markers_out(answers: Ints, contexts: Sequence[Ints], markers: Sequence[int]) -> None:
+    """Let short answers of one block begin with their text. answers: rows of first and last token."""
+    if not markers:
+        return
+    for row, context in zip(answers, contexts, strict=True):
+        if row[0] >= 0:
+            row[0] = text_of_one_block(context, int(row[0]), int(row[1]), markers)
 
 
 def _answer_tokens(

@@ -1,4 +1,4 @@
-"""A tokenizer as a model's settings say: whether Korean words are cut, or texts written as morphemes."""
+"""A tokenizer as a model's settings say: whether contexts are pages, words are cut, or texts written as morphemes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dokhae.encoding.morphemic import Morphemic, reads_morphemes
 from dokhae.errors import SettingsError
 from dokhae.korean import analysis
 from dokhae.korean.splitting import Split, splitter
+from dokhae.pages.text import PageConfig
 
 
 def tokenizer_of(
@@ -18,6 +19,7 @@ def tokenizer_of(
     input_names: Sequence[str] | None = None,
     korean_split: Split = "none",
     morphemes: str | None = None,
+    pages: PageConfig | None = None,
 ) -> PairTokenizer:
     """The tokenizer of a model; input_names: where the model takes fewer inputs than the tokenizer makes.
 
@@ -36,5 +38,7 @@ def tokenizer_of(
     if morphemes is not None and cut is not None:
         raise SettingsError(f"korean_split {korean_split} cuts words, and a morpheme BERT reads morphemes; "
                             "use --korean_split none")  # fmt: skip
+    if morphemes is not None and pages is not None:
+        raise SettingsError("a morpheme BERT reads morphemes, not web pages: choose another encoder")
     rewriter = Morphemic(analysis.find(morphemes)) if morphemes else Cutting(cut) if cut else None
-    return PairTokenizer.of(fast, input_names, rewriter)
+    return PairTokenizer.of(fast, input_names, rewriter, pages)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 from typing import Any
 
@@ -11,8 +11,13 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from dokhae.encoding.offsets import Ints, tidy
-from dokhae.encoding.rewriting import Rewriter
+from dokhae.encoding.pages import PageWriter
+from dokhae.encoding.rewriting import Rewriter, Rewritten
 from dokhae.errors import ModelError
+from dokhae.pages.tags import CLOSINGS, HEADINGS, MARKERS, marker
+from dokhae.pages.text import PageConfig
+
+TAG_MARKS = "".join(map(marker, MARKERS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,9 @@ class Layout:
     pad_type: int
     pad_left: bool
     input_names: tuple[str, ...]  # what the model is given: input_ids, attention_mask, token_type_ids
+    markers: tuple[int, ...] = ()  # token ids that stand for the tags of pages
+    closings: tuple[int, ...] = ()  # those of them that end a table or a list
+    headings: tuple[int, ...] = ()  # those of them that begin a heading, the highest first
 
     @property
     def special_count(self) -> int:
@@ -47,12 +55,15 @@ class TokenizedText:
 class PairTokenizer:
     """A fast tokenizer seen as two things: texts -> tokens with exact offsets, and the layout of a pair."""
 
-    def __init__(self, tokenizer: Tokenizer, layout: Layout, rewriter: Rewriter | None = None) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, layout: Layout, rewriter: Rewriter | None = None, pages: PageWriter | None = None
+    ) -> None:
         own = Tokenizer.from_str(tokenizer.to_str())  # a copy: ours neither pads nor truncates
         own.no_padding()
         own.no_truncation()
-        self.layout = layout
-        self._rewriter = rewriter
+        self.layout = layout if pages is None else _with_tags(layout, pages)
+        self._rewriter, self._pages = rewriter, pages
+        self._marks = "" if pages is None else TAG_MARKS  # which a normaliser removes, but never sees
         self._own = own
         self._tokenizer = own if rewriter is None else rewriter.prepared(own)
         self._word_mark = self._tokenizer.token_to_id("▁")
@@ -64,11 +75,12 @@ class PairTokenizer:
         fast: Any,  # noqa: ANN401
         input_names: Sequence[str] | None = None,
         rewriter: Rewriter | None = None,
+        pages: PageConfig | None = None,
     ) -> PairTokenizer:
         """Ask a fast tokenizer of transformers for its layout; input_names: where the model takes fewer inputs.
 
-        rewriter: changes the texts before the tokenizer sees them. Raises ModelError where the tokenizer has no CLS or
-        no padding token, or cannot read what the rewriter writes.
+        rewriter: changes the texts before the tokenizer sees them. pages: contexts are HTML, and become text so. Raises
+        ModelError where the tokenizer has no CLS or no padding token, or cannot read what these write.
         """
         for name in ("cls_token_id", "pad_token_id"):
             if getattr(fast, name) is None:
@@ -76,13 +88,16 @@ class PairTokenizer:
                     f"{fast.name_or_path}: its tokenizer has no {name[:3].upper()} token, "
                     "so it cannot feed a span head; choose an encoder such as BERT, RoBERTa or ELECTRA"
                 )
-        return cls(fast.backend_tokenizer, _probe(fast, tuple(input_names or fast.model_input_names)), rewriter)
+        layout = _probe(fast, tuple(input_names or fast.model_input_names))
+        own = fast.backend_tokenizer
+        return cls(own, layout, rewriter, None if pages is None else PageWriter(pages, own, fast.name_or_path))
 
     @property
     def identity(self) -> str:
         """Everything that shapes its output, as text (for the cache key)."""
         # the tokenizer as it was: one that a rewriter has prepared may have two entries for an id
-        return f"{self._own.to_str()}{self.layout}{self.rewritten_by or ''}"
+        pages = "" if self._pages is None else self._pages.identity
+        return f"{self._own.to_str()}{self.layout}{self.rewritten_by or ''}{pages}"
 
     @property
     def rewritten_by(self) -> str | None:
@@ -95,8 +110,8 @@ class PairTokenizer:
         return self._unknown
 
     def tokenize(self, texts: Sequence[str]) -> list[TokenizedText]:
-        """Tokens of each text, without special tokens, offsets into the text as it was given."""
-        written = None if self._rewriter is None else self._rewriter.rewrite(texts)
+        """Tokens of each context, without special tokens, offsets into the text as it was given."""
+        written = self._written(texts)
         seen = texts if written is None else written.texts
         skipped = [self._removed_at_start(text) for text in seen]
         visible = [text[skip:] for text, skip in zip(seen, skipped, strict=True)]
@@ -107,11 +122,21 @@ class PairTokenizer:
         offsets = np.fromiter(chain.from_iterable(pairs), np.int32).reshape(-1, 2)
         offsets += np.repeat(np.array(skipped, dtype=np.int32), lengths)[:, None]
         starts, ends = offsets[:, 0], offsets[:, 1]
-        if written is not None:
-            starts, ends = written.in_the_texts(starts, ends, lengths)
-        starts, ends = self._tidy(texts, ids, starts, ends, lengths)
+        if written is None:
+            starts, ends = self._tidy(texts, ids, starts, ends, lengths)
+        elif self._pages is None:
+            starts, ends = self._tidy(texts, ids, *written.in_the_texts(starts, ends, lengths), lengths)
+        else:  # what is a space to the tokenizer may be a tag of the page, which nothing would trim
+            starts, ends = written.in_the_texts(*self._tidy(seen, ids, starts, ends, lengths), lengths)
         bounds = pairwise([0, *np.cumsum(lengths).tolist()])
         return [TokenizedText(ids[first:last], starts[first:last], ends[first:last]) for first, last in bounds]
+
+    def _written(self, texts: Sequence[str]) -> Rewritten | None:
+        """What contexts become before the tokenizer sees them; None: they stay as they are."""
+        if self._pages is None:
+            return None if self._rewriter is None else self._rewriter.rewrite(texts)
+        shown = self._pages.rewrite(texts)
+        return shown if self._rewriter is None else self._rewriter.rewrite(shown.texts).behind(shown)
 
     def tokenize_ids(self, texts: Sequence[str]) -> list[Ints]:
         """Token ids alone, for questions."""
@@ -129,7 +154,10 @@ class PairTokenizer:
 
         SentencePiece's compiled normaliser forgets to count them: every offset of the text would be too small.
         """
-        return next((index for index, character in enumerate(text) if self.normalized(character)), len(text))
+        shown = (
+            index for index, character in enumerate(text) if character in self._marks or self.normalized(character)
+        )
+        return next(shown, len(text))
 
     def _tidy(self, texts: Sequence[str], ids: Ints, starts: Ints, ends: Ints, lengths: Ints) -> tuple[Ints, Ints]:
         """The exact ranges of the tokens of some texts, each in its own; lengths: tokens of each text."""
@@ -142,6 +170,11 @@ class PairTokenizer:
         inside = (np.minimum(values, np.repeat(sizes, lengths)) + begins for values in (starts, ends))
         starts, ends = tidy("\0".join(texts), *inside)
         return starts - begins, ends - begins
+
+
+def _with_tags(layout: Layout, pages: PageWriter) -> Layout:
+    markers, closings, headings = map(pages.ids, (MARKERS, CLOSINGS, HEADINGS))
+    return replace(layout, markers=markers, closings=closings, headings=headings)
 
 
 def _unknown_id(tokenizer: Tokenizer) -> int | None:

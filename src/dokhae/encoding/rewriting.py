@@ -32,6 +32,11 @@ class Rewritten(NamedTuple):
         # an empty range stays one, where it begins
         return first, np.where(ends > starts, self.ends[begins + np.maximum(ends, 1) - 1], first)
 
+    def behind(self, before: Rewritten) -> Rewritten:
+        """These texts, which were made from the texts of `before`, with places in what `before` was made from."""
+        characters = np.array([len(text) + 1 for text in self.texts], dtype=np.int32)
+        return Rewritten(self.texts, *before.in_the_texts(self.starts, self.ends, characters))
+
 
 class Rewriter(Protocol):
     """A way to write texts, and the tokenizer that reads them."""

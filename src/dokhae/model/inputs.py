@@ -78,3 +78,9 @@ def first_position(model: Any) -> int:  # noqa: ANN401
 def _positions(model: Any) -> Any | None:  # noqa: ANN401 - the table of position embeddings, where there is one
     return next((module for name, module in model.named_modules()
                  if name.endswith("position_embeddings") and hasattr(module, "num_embeddings")), None)  # fmt: skip
+
+
+def grow_embeddings(model: Any, tokens: int) -> None:  # noqa: ANN401
+    """Give a model embeddings for so many tokens, where it has fewer; the new ones are drawn as it draws its own."""
+    if model.get_input_embeddings().num_embeddings < tokens:
+        model.resize_token_embeddings(tokens, mean_resizing=False)

@@ -179,6 +179,8 @@ def _load_model(source: Source, trust_remote_code: bool) -> tuple[Any, list[str]
         import torch
         from transformers import AutoModelForQuestionAnswering
 
+        from dokhae.model.blocks import FILE_NAME as BLOCKS
+        from dokhae.model.blocks import load_block_head
         from dokhae.model.packing import pack
     if source.folder is not None and etri.is_unconverted(source.folder):
         built, missing = etri.build_model(source.folder)
@@ -193,6 +195,9 @@ def _load_model(source: Source, trust_remote_code: bool) -> tuple[Any, list[str]
             output_loading_info=True,
             **source.options,
         )
+    blocks = find_file(source, BLOCKS)
+    if blocks is not None:
+        load_block_head(model, blocks)
     pack(model)
     return model, sorted(report["missing_keys"])
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from dokhae.errors import DataError, DokhaeError
 from dokhae.files import TEMPORARY, make_folder
+from dokhae.model.blocks import FILE_NAME, without_block_head
 from dokhae.model.loading import quiet
 
 
@@ -23,13 +24,18 @@ def save_model(
 
     add: writes what else belongs into the folder. Raises DataError where it cannot be written.
     """
+    from safetensors.torch import save_file
+
     with tempfile.TemporaryDirectory(
         dir=make_folder(folder.parent), prefix=f".{folder.name}.", suffix=TEMPORARY
     ) as temporary:
         made = Path(temporary) / folder.name
         try:
             with quiet():
-                model.save_pretrained(made)
+                weights, blocks = without_block_head(model)
+                model.save_pretrained(made, state_dict=weights)
+                if blocks:
+                    save_file(blocks, made / FILE_NAME)
                 tokenizer.save_pretrained(made)
             add(made)
             mode = stat.S_IMODE((made / "config.json").stat().st_mode)  # as new files are here

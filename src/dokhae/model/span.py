@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dokhae.errors import ModelError, OutOfMemory
+from dokhae.model.blocks import block_head
 from dokhae.model.devices import AUTOCAST, Precision, autocast
 from dokhae.model.frozen import frozen
 from dokhae.model.packing import in_one_row, is_packed
@@ -47,9 +48,10 @@ def to_tensor(array: NDArray[np.generic], device: torch.device | str) -> Tensor:
     return torch.from_numpy(array).to(device)
 
 
-def span_logits(model: torch.nn.Module, batch: Batch, device: torch.device | str) -> tuple[Tensor, Tensor]:
-    """Start and end logits of a batch's tokens, float32, (T,). ModelError where a token id has no embedding.
+def span_logits(model: torch.nn.Module, batch: Batch, device: torch.device | str) -> tuple[Tensor, ...]:
+    """Start and end logits of a batch's tokens, float32, (T,), then those of blocks where there is a head for them.
 
+    ModelError where a token id has no embedding.
     The logits of a window do not depend on the other windows of its batch, nor on how far a model has to pad them.
     """
     embeddings = getattr(model, "get_input_embeddings", lambda: None)()
@@ -57,30 +59,35 @@ def span_logits(model: torch.nn.Module, batch: Batch, device: torch.device | str
     if highest >= known:  # a GPU would only stop with an assertion of its own, and be lost to the process
         raise ModelError(f"token {highest} has no embedding, the model has {known}: its tokenizer is another model's")
     if is_packed(model):
-        output = model(**in_one_row(model, batch.ids, batch.types, batch.lengths, device))
-        tokens = len(batch.ids)
-        return output.start_logits[0, :tokens].float(), output.end_logits[0, :tokens].float()
-    start, end = _padded_logits(model, batch.padded(), device)
+        found = _all_logits(model, in_one_row(model, batch.ids, batch.types, batch.lengths, device))
+        return tuple(logits[0, : len(batch.ids)].float() for logits in found)
     present = to_tensor(batch.present(), device)
-    return start[present], end[present]
+    return tuple(logits[present] for logits in _padded_logits(model, batch.padded(), device))
+
+
+def _all_logits(model: torch.nn.Module, inputs: dict[str, Any]) -> list[Tensor]:
+    """Start and end logits of rows, (row, column), of spans and then of blocks."""
+    output = model(**inputs)
+    blocks = block_head(model)
+    found = [output.start_logits, output.end_logits]
+    return found if blocks is None else [*found, *blocks.take().unbind(-1)]
 
 
 def _padded_logits(
     model: torch.nn.Module, inputs: dict[str, NDArray[np.int64]], device: torch.device | str
-) -> tuple[Tensor, Tensor]:
-    """Start and end logits of padded windows, float32, (window, column)."""
+) -> tuple[Tensor, ...]:
+    """The logits of padded windows, float32, (window, column) each."""
     columns = inputs["input_ids"].shape[1]
     rows, logits = [], []
     for part in _parts(model, _with_question(model, inputs)):
         with torch.autocast(torch.device(device).type, enabled=False) if part.unmixed else contextlib.nullcontext():
-            output = model(**{name: to_tensor(array, device) for name, array in part.inputs.items()})
-        found = torch.stack([output.start_logits, output.end_logits]).float()
+            made = _all_logits(model, {name: to_tensor(array, device) for name, array in part.inputs.items()})
+        found = torch.stack(made).float()
         rows.append(part.rows)
         logits.append(torch.nn.functional.pad(found, (0, columns - found.shape[-1])))  # below 0: cut off
     if len(rows) == 1:
-        return logits[0][0], logits[0][1]
-    start, end = torch.cat(logits, dim=1)[:, np.argsort(np.concatenate(rows))]
-    return start, end
+        return logits[0].unbind()
+    return torch.cat(logits, dim=1)[:, np.argsort(np.concatenate(rows))].unbind()
 
 
 def _with_question(model: Any, inputs: dict[str, NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:  # noqa: ANN401
@@ -191,11 +198,11 @@ class TorchScore:
         if self.model is not model:  # then its layers are in that precision themselves
             self.precision = "fp32"
 
-    def __call__(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Start and end logits, (T,)."""
+    def __call__(self, batch: Batch) -> tuple[NDArray[np.float32], ...]:
+        """Start and end logits, (T,), then those of blocks where the model has a head for them."""
         with explained_memory(), torch.inference_mode(), autocast(self.device, self.precision):
-            start, end = span_logits(self.model, batch, self.device)
-        return start.cpu().numpy(), end.cpu().numpy()
+            found = span_logits(self.model, batch, self.device)
+        return tuple(logits.cpu().numpy() for logits in found)
 
 
 @contextlib.contextmanager

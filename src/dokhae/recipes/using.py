@@ -13,6 +13,7 @@ from dokhae.recipes.layers import WINDOWS, merged
 from dokhae.recipes.reading import ENDING, Row, find
 from dokhae.records import from_mapping, to_mapping
 from dokhae.training.config import TrainConfig
+from dokhae.training.contexts import for_contexts
 
 DATA = Path("data")  # where `dokhae data download` puts files unless told otherwise
 RUNS = Path("runs")
@@ -128,10 +129,10 @@ def changes(config: TrainConfig, row: Row | None = None) -> list[str]:
     if config.recipe is None:
         return []
     row = row or find(config.recipe)
-    here = flat(to_mapping(config), "config")
+    here = flat(to_mapping(for_contexts(config)), "config")
     size = (config.devices or 1) * config.nodes
     devices = size if batches_of_a_step(row) % size == 0 else 1
-    expected = planned(row, model=row.model or config.model, train=config.train, devices=devices)
+    expected = for_contexts(planned(row, model=row.model or config.model, train=config.train, devices=devices))
     there = flat(to_mapping(expected), row.name)
     return [
         f"{name} {value}"

@@ -13,6 +13,7 @@ from dokhae.encoding import WindowConfig
 from dokhae.errors import SettingsError
 from dokhae.korean.splitting import Split
 from dokhae.korean.trimming import Trim
+from dokhae.pages.text import PageConfig
 
 Which = Literal["last", "best", "all"]  # of a run's checkpoints
 Watch = Callable[[int, dict[str, float]], None]  # (optimizer steps done, {"loss", "em", "f1"} on the dev file)
@@ -89,6 +90,10 @@ class TrainConfig:
     korean_split: Split = "none"
     korean_trim: Trim = "none"  # analyser that finds particles to cut off answers where the tokenizer offers no end
     morphemes: str | None = None  # analyser of a morpheme BERT: kiwi, mecab, or the address of a service
+    pages: PageConfig = field(default_factory=PageConfig)  # of benchmarks whose contexts are pages in HTML
+    lead: int = 32  # tokens at most of a page's title and headings in front of each of its windows; 0 = none
+    block_head: bool = True  # a second head for pages, which answers with whole paragraphs, tables and lists
+    null_windows: float | None = None  # training windows without the answer for each one with it; all if not set
     trust_remote_code: bool = False  # run Python code that comes with the model
     recipe: str | None = None  # published row that fills what is not given here; `dokhae recipes` lists them
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -113,7 +118,7 @@ class TrainConfig:
     @property
     def windows(self) -> WindowConfig:
         """How contexts are cut."""
-        return WindowConfig(self.max_length, self.step, self.overlap, self.max_question_length)
+        return WindowConfig(self.max_length, self.step, self.overlap, self.max_question_length, self.lead)
 
     def _refuse_numbers(self) -> None:
         for name, value, lowest in self._bounded():
@@ -147,6 +152,8 @@ class TrainConfig:
             ("max_train_examples", self.max_train_examples, 1),
             ("max_dev_examples", self.max_dev_examples, 1),
             ("seed", self.seed, 0),
+            ("lead", self.lead, 0),
+            ("null_windows", self.null_windows, 0),
             ("optimizer.weight_decay", optimizer.weight_decay, 0),
             ("optimizer.adam_epsilon", optimizer.adam_epsilon, 0),
             ("optimizer.accumulate", optimizer.accumulate, 1),

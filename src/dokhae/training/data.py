@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dokhae.encoding import Features, Layout, bucket_by_length, bucket_by_tokens, sequence_lengths
+from dokhae.errors import SettingsError
 from dokhae.predict import ALONE, World, deal, plan
 from dokhae.training.processes import Processes
 from dokhae.types import Example
@@ -34,6 +35,7 @@ class Batching:
     seed: int
     tokens: int | None = None  # instead, as many windows as hold so many tokens
     accumulate: int = 1  # batches of a process in one optimizer step
+    null_windows: float | None = None  # windows without the answer for each one with it; None: all
 
 
 class TrainingBatch(NamedTuple):
@@ -51,8 +53,15 @@ class TrainingBatches:
     next batch. N processes take in one turn what one process takes in N.
     """
 
-    def __init__(self, lengths: NDArray[np.int64], batching: Batching, world: World = ALONE) -> None:
-        self.lengths, self.batching, self.world = lengths, batching, world
+    def __init__(
+        self,
+        lengths: NDArray[np.int64],
+        batching: Batching,
+        world: World = ALONE,
+        chosen: NDArray[np.int64] | None = None,  # numbers of the windows that are trained on; None: all
+    ) -> None:
+        self.chosen = np.arange(len(lengths)) if chosen is None else chosen
+        self.lengths, self.batching, self.world = lengths[self.chosen], batching, world
         self.batches = len(self._of(0))  # of each epoch, of all processes
         self.epoch = 0
         self.turns = 0
@@ -79,8 +88,10 @@ class TrainingBatches:
     def _of(self, epoch: int) -> list[NDArray[np.int64]]:
         told = self.batching
         if told.tokens is not None:
-            return bucket_by_tokens(self.lengths, told.tokens, told.seed, epoch)
-        return bucket_by_length(self.lengths, told.size, told.seed, epoch, self.world.size * told.accumulate)
+            batches = bucket_by_tokens(self.lengths, told.tokens, told.seed, epoch)
+        else:
+            batches = bucket_by_length(self.lengths, told.size, told.seed, epoch, self.world.size * told.accumulate)
+        return [self.chosen[batch] for batch in batches]
 
     def state_dict(self) -> dict[str, Any]:
         """Epoch and batches done in it, by all processes."""
@@ -89,6 +100,23 @@ class TrainingBatches:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
         self.epoch, self.turns = state["epoch"], state["done"] // self.world.size
+
+
+def with_some_null(features: Features, ratio: float, seed: int) -> NDArray[np.int64]:
+    """Numbers of the windows with an answer, and of so many others for each of them as the ratio says, ascending.
+
+    They are drawn once, from the seed: every epoch has as many batches, and goes on where it was stopped.
+    """
+    owner = features.window_example
+    start, end = features.answer_start[owner], features.answer_end[owner]
+    held = (start >= features.window_start) & (start >= 0) & (end < features.window_end)
+    answered, others = np.flatnonzero(held), np.flatnonzero(~held)
+    if not len(answered):
+        raise SettingsError("no training window holds a whole answer, so there is nothing to learn from; raise "
+                            "max_length, or leave out null_windows")  # fmt: skip
+    count = min(round(ratio * len(answered)), len(others))
+    drawn = np.random.default_rng((seed, len(owner))).choice(others, count, replace=False)
+    return np.sort(np.concatenate([answered, drawn]))
 
 
 class ValidationBatches:
@@ -127,8 +155,9 @@ class ReaderData(pl.LightningDataModule):
 
     def train_dataloader(self) -> TrainingBatches:
         """Batches of window numbers, bucketed by length."""
-        lengths = sequence_lengths(self.train.features, self.layout)
-        return TrainingBatches(lengths, self.batching, self.processes)
+        features, told = self.train.features, self.batching
+        chosen = None if told.null_windows is None else with_some_null(features, told.null_windows, told.seed)
+        return TrainingBatches(sequence_lengths(features, self.layout), self.batching, self.processes, chosen)
 
     def val_dataloader(self) -> ValidationBatches | list[Any]:
         """The share that this process has of the dev split's windows; nothing without one."""

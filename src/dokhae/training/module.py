@@ -63,8 +63,7 @@ class ReaderModule(pl.LightningModule):
         torch.manual_seed(self.config.seed * 1_000_003 + part.number)
         with self.data.processes.together(), explained_memory():
             batch = assemble(self.data.train.features, part.windows, self.data.layout)
-            start, end = span_logits(self.model, batch, self.device)
-            loss = self._loss(batch, start, end)
+            loss = self._loss(batch, span_logits(self.model, batch, self.device))
             if not torch.isfinite(loss):
                 raise Diverged(f"the loss is {loss.item()} at step {self.global_step + 1}")
         self.log("train_loss", loss, batch_size=len(part.windows))
@@ -74,9 +73,9 @@ class ReaderModule(pl.LightningModule):
         """Reduce a batch to its best spans, on the same path as every other prediction."""
         batch = assemble(self.dev.features, windows, self.data.layout)
         with as_written():
-            start, end = span_logits(self.model, batch, self.device)
-        loss = self._loss(batch, start, end)
-        spans = reduce(batch, start.cpu().numpy(), end.cpu().numpy(), self.config.decoding)
+            logits = span_logits(self.model, batch, self.device)
+        loss = self._loss(batch, logits)
+        spans = reduce(batch, tuple(one.cpu().numpy() for one in logits), self.config.decoding)
         self.validated.append(Validated(float(loss), len(windows), spans))
 
     def on_validation_epoch_end(self) -> None:
@@ -92,9 +91,10 @@ class ReaderModule(pl.LightningModule):
         rule = self.benchmark.rule
         threshold = (self.config.null_threshold or 0.0) if rule.has_null else None
         spans = [part.spans for part in validated]
-        predictions = finish(self.dev.examples, self.dev.features, spans, self.config.decoding, threshold)
+        examples, features, layout = self.dev.examples, self.dev.features, self.data.layout
+        predictions = finish(examples, features, spans, layout, self.config.decoding, threshold)
         if self.trimmer is not None:
-            predictions = trim(self.dev.examples, self.dev.features, predictions, self.trimmer, threshold)
+            predictions = trim(examples, features, predictions, layout, self.trimmer, threshold)
         texts = {prediction.id: prediction.text for prediction in predictions}
         scores = metrics.evaluate(self.dev.examples, texts, rule)
         loss = 0.0
@@ -131,8 +131,11 @@ class ReaderModule(pl.LightningModule):
         assert self.data.dev is not None, "Lightning validates only where there is a dev split"
         return self.data.dev
 
-    def _loss(self, batch: Batch, start: Tensor, end: Tensor) -> Tensor:
-        lengths, start_labels, end_labels = (
-            to_tensor(array, self.device) for array in (batch.lengths, batch.start_labels, batch.end_labels)
-        )
-        return span_loss(start, end, lengths, start_labels, end_labels)
+    def _loss(self, batch: Batch, logits: tuple[Tensor, ...]) -> Tensor:
+        """The sum of the heads' losses."""
+        lengths = to_tensor(batch.lengths, self.device)
+        losses = [
+            span_loss(start, end, lengths, *(to_tensor(label, self.device) for label in labels))
+            for start, end, labels in zip(logits[::2], logits[1::2], batch.labels(len(logits) // 2), strict=True)
+        ]
+        return torch.stack(losses).sum()

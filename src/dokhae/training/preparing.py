@@ -16,16 +16,19 @@ from dokhae import benchmarks
 from dokhae.benchmarks import Benchmark
 from dokhae.encoding import PairTokenizer, assemble
 from dokhae.encoding.korean import tokenizer_of
+from dokhae.encoding.pages import add_markers
 from dokhae.encoding.report import korean_warning, lost_ends
 from dokhae.errors import SettingsError
 from dokhae.korean.trimming import Trimmer, trimmer
 from dokhae.model import inputs, loading
+from dokhae.model.blocks import add_block_head, block_head
 from dokhae.model.devices import choose_precision
 from dokhae.model.span import span_logits
 from dokhae.settings import ReaderSettings
 from dokhae.training import cluster, runs
 from dokhae.training.compiling import as_written, check_compiler
 from dokhae.training.config import TrainConfig
+from dokhae.training.contexts import for_contexts
 from dokhae.training.data import Batching, ReaderData
 from dokhae.training.folder import refuse_taken
 from dokhae.training.identity import Identity, identity_of
@@ -64,7 +67,7 @@ class Loaded:
 
 def settled(config: TrainConfig, device: str, processes: Processes) -> TrainConfig:
     """The settings as the run records them: with the precision of the device and the number of processes."""
-    config = replace(config, precision=choose_precision(config.precision, device))
+    config = for_contexts(replace(config, precision=choose_precision(config.precision, device)))
     if processes.size > 1:
         config = replace(config, devices=processes.local_size, nodes=processes.nodes)
     if config.compile:
@@ -107,13 +110,25 @@ def load(config: TrainConfig, device: str) -> Loaded:
     fast = loading.load_tokenizer(source, config.trust_remote_code)
     pl.seed_everything(config.seed, verbose=False)  # the span head is drawn from it
     model = loading.load_model(source, config.trust_remote_code)
+    tokenizer = readied(fast, model, config)
     warn_of_another_split(config, ReaderSettings.found(partial(loading.find_file, source)))
     check_length(config, inputs.longest_input(model))
     check_optimizer(model, config, device)
     check_strategy(model, config, device)
-    tokenizer = tokenizer_of(fast, inputs.input_names(fast, model), config.korean_split, config.morphemes)
     cutter = trimmer(config.korean_trim)
     return Loaded(benchmark, train, dev, model, fast, tokenizer, identity_of(model, tokenizer), cutter)
+
+
+def readied(fast: Any, model: Any, config: TrainConfig) -> PairTokenizer:  # noqa: ANN401 - of transformers
+    """The tokenizer of a training. Where contexts are pages, both get tokens for tags, and the model its block head."""
+    pages = config.pages if benchmarks.find(config.benchmark).html else None
+    if pages is not None:
+        add_markers(fast)
+        inputs.grow_embeddings(model, len(fast))
+        if config.block_head and block_head(model) is None:
+            add_block_head(model)
+    names = inputs.input_names(fast, model)
+    return tokenizer_of(fast, names, config.korean_split, config.morphemes, pages)
 
 
 def make_data(loaded: Loaded, config: TrainConfig, show: bool, processes: Processes) -> ReaderData:
@@ -126,7 +141,8 @@ def make_data(loaded: Loaded, config: TrainConfig, show: bool, processes: Proces
     hint = lost_ends(loaded.train, train.features)
     if hint and config.korean_split == config.korean_trim == "none" and config.morphemes is None:
         log.info(hint)
-    batching = Batching(config.batch_size, config.seed, config.batch_tokens, config.optimizer.accumulate)
+    accumulate, nulls = config.optimizer.accumulate, config.null_windows
+    batching = Batching(config.batch_size, config.seed, config.batch_tokens, accumulate, nulls)
     return ReaderData(train, dev, loaded.tokenizer.layout, batching, processes)
 
 
@@ -163,8 +179,8 @@ def keep_still(module: ReaderModule) -> None:
     features, layout = module.data.train.features, module.data.layout
     batch = assemble(features, np.arange(min(2, features.window_count)), layout)
     with torch.random.fork_rng(devices=()), as_written():
-        start, end = span_logits(module.model, batch, "cpu")
-        gradients = torch.autograd.grad(start.sum() + end.sum(), weights, allow_unused=True)
+        logits = span_logits(module.model, batch, "cpu")
+        gradients = torch.autograd.grad(torch.stack(logits).sum(), weights, allow_unused=True)
     for weight, gradient in zip(weights, gradients, strict=True):
         if gradient is None:
             weight.requires_grad_(False)

@@ -103,7 +103,8 @@ class Scorer:
         digest, found = sha256(self.dev_file), always_answered
         if self.trimmer is not None:
             answering = float("inf") if rule.has_null else None
-            found = trim(self.dev.examples, self.dev.features, found, self.trimmer, answering, self.world)
+            split = (self.dev.examples, self.dev.features)
+            found = trim(*split, found, self.layout, self.trimmer, answering, self.world)
         if not rule.has_null:
             threshold = None
         elif given is None:
@@ -157,6 +158,7 @@ def keep_model(
         korean_split=config.korean_split,
         korean_trim=config.korean_trim,
         morphemes=config.morphemes,
+        pages=config.pages if benchmark.html else None,
         rewritten_by=rewritten_by,
     )
     with processes.together():
@@ -187,7 +189,8 @@ def score(
         if processes.first:
             if scored.threshold is not None:
                 replace(settings, null_threshold=scored.threshold).save(config.out / "model")
-            write_predictions(config.out / "predictions.json", scored.predictions, benchmark.rule.has_null)
+            answers = config.out / "predictions.json"
+            write_predictions(answers, scored.predictions, benchmark.rule.has_null, benchmark.html)
             write_json(config.out / "scores.json", report)
     return dict(processes.broadcast(report))
 

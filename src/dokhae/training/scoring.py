@@ -10,17 +10,17 @@ from typing import Any, NamedTuple
 import torch
 
 from dokhae import benchmarks
-from dokhae.encoding.korean import tokenizer_of
 from dokhae.errors import DataError, SettingsError
 from dokhae.files import write_json
 from dokhae.korean.trimming import trimmer
 from dokhae.metrics import Rule
-from dokhae.model import inputs, loading
+from dokhae.model import loading
 from dokhae.model.devices import choose_device
 from dokhae.training import runs
 from dokhae.training.checkpoints import LAST, best_in
 from dokhae.training.config import Which
 from dokhae.training.identity import read_checkpoint
+from dokhae.training.preparing import readied
 from dokhae.training.results import Scorer, weights_in
 from dokhae.training.splits import make_split, read_split
 
@@ -48,7 +48,7 @@ def score_checkpoints(run: Path, which: Which, device: str, show: bool, trust_re
     source = loading.locate(run if (run / "model").is_dir() else config.model)
     fast = loading.load_tokenizer(source, config.trust_remote_code)
     model = loading.load_model(source, config.trust_remote_code)
-    tokenizer = tokenizer_of(fast, inputs.input_names(fast, model), config.korean_split, config.morphemes)
+    tokenizer = readied(fast, model, config)
     split = make_split("dev", examples, tokenizer, config.windows, show)
     cutter = trimmer(config.korean_trim)
     scorer = Scorer(config, benchmark, split, config.dev, tokenizer.layout, choose_device(device), trimmer=cutter)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from dokhae.data.download.asking import Passing, answer, shown
 from dokhae.data.download.partial import Origin, Partial
 from dokhae.data.releases import RemoteFile
-from dokhae.progress import BYTES, track
+from dokhae.progress import BYTES, Update, track
 
 if TYPE_CHECKING:
     import httpx2
@@ -17,18 +19,25 @@ LARGEST = 2**30  # bytes of a file of which no size is known
 RANGE = re.compile(r"bytes (\d{1,18})-\d+/(\d+|\*)")
 SIZE = re.compile(r"(?:.*/)?(\d{1,18})")
 
+Show = Callable[[str, int], AbstractContextManager[Update]]  # show(name, bytes): progress of one file
+
 
 class Wrong(Exception):
     """What comes is not the published file."""
 
 
-def transfer(http: httpx2.Client, address: str, file: RemoteFile, partial: Partial) -> None:
+def own_line(name: str, size: int) -> AbstractContextManager[Update]:
+    """Progress of a file that comes alone."""
+    return track(name, size, unit=BYTES)
+
+
+def transfer(http: httpx2.Client, address: str, file: RemoteFile, partial: Partial, show: Show = own_line) -> None:
     """Append what is missing to the partial file, or all of it where the server has another version now.
 
     Raises Passing where another try may help, Wrong where the file is another one, DataError where no try helps.
     """
     with answer(http, address, _range(address, file, partial)) as response:
-        _receive(response, address, file, partial)
+        _receive(response, address, file, partial, show)
 
 
 def _range(address: str, file: RemoteFile, partial: Partial) -> dict[str, str]:
@@ -43,7 +52,7 @@ def _range(address: str, file: RemoteFile, partial: Partial) -> dict[str, str]:
     return {"Range": f"bytes={partial.size}-"} | ({"If-Range": validator} if validator else {})
 
 
-def _receive(response: httpx2.Response, address: str, file: RemoteFile, partial: Partial) -> None:
+def _receive(response: httpx2.Response, address: str, file: RemoteFile, partial: Partial, show: Show) -> None:
     origin = _origin(response, address)
     if response.status_code == 416 and origin.size == partial.size:
         return  # all of it is here
@@ -53,7 +62,7 @@ def _receive(response: httpx2.Response, address: str, file: RemoteFile, partial:
     if response.status_code == 200 or partial.size == 0:
         partial.restart(origin)
     size = file.size or origin.size
-    with track(file.name, size or 0, unit=BYTES) as update:
+    with show(file.name, size or 0) as update:
         update(partial.size)
         for chunk in response.iter_raw():
             if partial.size + len(chunk) > (size or LARGEST):

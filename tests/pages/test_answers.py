@@ -1,0 +1,76 @@
+"""From files of pages to predictions and official scores, with a model that knows where the answers are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from speed.pages import write_pages
+from transformers import BertTokenizerFast
+
+from dokhae import metrics
+from dokhae.benchmarks import find
+from dokhae.decoding import DecodingConfig
+from dokhae.encoding import WindowConfig, build_features
+from dokhae.encoding.korean import tokenizer_of
+from dokhae.encoding.pages import add_markers
+from dokhae.pages.clean import clean
+from dokhae.pages.text import PageConfig
+from dokhae.predict import predict
+
+KORQUAD = find("korquad-2.1")
+
+
+def knows(heads):
+    """High logits at the labels, of the head that is to answer; at the CLS, where a window or head has no answer."""
+
+    def score(batch):
+        logits = [np.zeros(len(batch.ids), dtype=np.float32) for _ in range(2 * heads)]
+        own = batch.blocks.answered if heads == 2 else np.zeros(len(batch.lengths), dtype=bool)
+        for head, mine in enumerate((~own, own)[:heads]):
+            for place, labels in enumerate((batch.start_labels, batch.end_labels)):
+                logits[2 * head + place][np.where(mine, labels, batch.cls)] = 10.0
+        return tuple(logits)
+
+    return score
+
+
+@pytest.fixture(scope="module")
+def tokenizers(shared):
+    """For pages, by how Korean words are cut."""
+    vocabulary = str(shared("vocab/bert-base-multilingual-cased.txt"))
+    fast = BertTokenizerFast(vocab=vocabulary, do_lower_case=False, strip_accents=False)
+    add_markers(fast)
+    return {split: tokenizer_of(fast, korean_split=split, pages=PageConfig()) for split in ("none", "particles")}
+
+
+@pytest.fixture(params=["real", "generated"])
+def examples(request, shared, tmp_path):
+    if request.param == "real":
+        return KORQUAD.read(shared("korquad-2.1-sample"), True)
+    write_pages(tmp_path, 12, 5, "small")
+    write_pages(tmp_path / "real", 3, 5, "real")
+    return KORQUAD.read(tmp_path, True) + KORQUAD.read(tmp_path / "real", True)
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+@pytest.mark.parametrize("split", ["none", "particles"])
+def test_gold_answers_come_back_exactly(tokenizers, examples, heads, split):
+    tokenizer = tokenizers[split]
+    features = build_features(examples, tokenizer, WindowConfig(512, overlap=256, lead=32))
+    held = features.answer_end - features.answer_start < 256  # longer ones may lie whole in no window
+    predictions = predict(examples, features, tokenizer.layout, knows(heads), DecodingConfig(max_answer_length=512))
+    asked = [pair for pair, whole in zip(zip(examples, predictions, strict=True), held, strict=True) if whole]
+    assert len(asked) > 0.9 * len(examples)
+    texts = {prediction.id: prediction.text for _, prediction in asked}
+    for example, prediction in asked:
+        assert example.context[prediction.start : prediction.end] == prediction.text
+        gold = example.answers[0]
+        if split == "particles":  # without it, some answers end inside of a token
+            assert (prediction.text, prediction.start) == (gold.text, gold.start)
+        else:
+            assert clean(gold.text).split()[0] in clean(prediction.text)
+    if split == "particles":
+        golds = [example for example, _ in asked]
+        assert metrics.evaluate(golds, texts, KORQUAD.rule) == {"exact_match": 100.0, "f1": 100.0}
+        shown = {name: clean(text) for name, text in texts.items()}
+        assert metrics.evaluate(golds, shown, KORQUAD.rule) == {"exact_match": 100.0, "f1": 100.0}
