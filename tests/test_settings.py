@@ -15,7 +15,9 @@ SETTINGS = [
     ReaderSettings("korquad-1.0", WindowConfig(512, overlap=64), DecodingConfig(5, 100, "pruned")),
     ReaderSettings("squad-2.0", WindowConfig(step=32), null_threshold=NullThreshold(-1.25, "set"), precision="bf16"),
     ReaderSettings("korquad-1.0", korean_split="particles", korean_trim="kiwi"),
-    ReaderSettings("korquad-2.1", WindowConfig(lead=32), DecodingConfig(20, 512), pages=PageConfig(edit_marks=True)),
+    ReaderSettings(
+        "korquad-2.1", WindowConfig(lead=32), DecodingConfig(20, 512), pages=PageConfig(keep_edit_marks=True)
+    ),
     ReaderSettings("korquad-1.0", morphemes="http://localhost:8080/api/morpheme/etri"),
     ReaderSettings(
         "squad-2.0",

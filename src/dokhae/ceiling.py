@@ -19,6 +19,7 @@ from dokhae.types import Answer, Example
 
 NO_PARTICLES = Particles(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int32))
 WITHIN = (30, 128, 384, 512, 1024, 4096)  # tokens: lengths that windows and longest answers usually have
+AT_ONCE = 256  # examples
 NEIGHBOURS = 3  # tokens tried on each side of the annotated start and end
 
 REASONS = {
@@ -62,8 +63,9 @@ def ceiling(
     perfect model says so.
     """
     particles = [NO_PARTICLES] * len(examples)
-    if trimmer is not None:
-        particles = particles_of([example.context for example in examples], trimmer, html)
+    if trimmer is not None:  # of some contexts at a time: pages are not kept as text
+        parts = (examples[first : first + AT_ONCE] for first in range(0, len(examples), AT_ONCE))
+        particles = [one for part in parts for one in particles_of([each.context for each in part], trimmer, html)]
     found = [
         _best(number, example, features, max_answer_length, rule, particles[number])
         for number, example in enumerate(examples)

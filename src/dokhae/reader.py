@@ -43,6 +43,8 @@ class Reader:
         if longest is not None and settings.windows.max_length > longest:
             raise SettingsError(f"windows of {settings.windows.max_length} tokens are asked for, but the model's "
                                 f"positions end at {longest}; lower max_length")  # fmt: skip
+        decoding = settings.decoding.for_contexts(settings.pages is not None, settings.windows.max_length)
+        settings = replace(settings, decoding=decoding)
         self.tokenizer = tokenizer
         self.score = score
         self.settings = settings

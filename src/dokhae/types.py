@@ -59,5 +59,7 @@ class Prediction:
     end: int | None
     probability: float  # of what is answered: the span's, or the null answer's
     n_best: tuple[Candidate, ...]  # best first; empty when no window has a legal span
-    null_score: float  # start + end logit at the CLS position, the minimum over the windows
+    null_score: (
+        float  # start + end logit at the CLS, the minimum over the windows; 0 where scores count from it (pages)
+    )
     null_score_difference: float  # null score - best span score; inf when there is no span

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 
 from dokhae.encoding import WindowConfig, build_features
-from dokhae.encoding.offsets import SPACE, continues, tidy, tokens_of
+from dokhae.encoding.offsets import continues, tidy, tokens_of
+from dokhae.korean.texts import BLANKS
 from dokhae.types import Answer, Example
 from encoding.texts import texts
 from tokenizers_on_the_spot import TOKENIZERS, pair_tokenizer, train_tokenizer
@@ -210,7 +211,7 @@ def test_tidy_never_steps_back():
 
 
 def test_the_space_table_is_the_one_of_python():
-    assert [code for code in range(0x110000) if chr(code).isspace()] == np.flatnonzero(SPACE).tolist()
+    assert [code for code in range(0x110000) if chr(code).isspace()] == np.flatnonzero(BLANKS).tolist()
 
 
 #      012345

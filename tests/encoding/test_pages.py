@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import unicodedata
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from speed.pages import document
 from tokenizers import Tokenizer, models
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from dokhae.encoding import WindowConfig, build_features
+from dokhae.encoding import WindowConfig, assemble, build_features
 from dokhae.encoding.korean import tokenizer_of
 from dokhae.encoding.offsets import tokens_of
 from dokhae.encoding.pages import add_markers
@@ -193,3 +194,37 @@ def test_a_page_of_250_000_tokens_is_read_whole():
     assert (features.window_start[1:] <= features.window_end[:-1]).all() and (np.diff(features.window_start) > 0).all()
     start, end = whole(example.context, int(features.context_starts[first]), int(features.context_ends[last]))
     assert KOREAN_CHARACTERS_HTML.normalize(example.context[start:end]) == "단하나의대답"
+
+
+@pytest.mark.parametrize("kind", TOKENIZERS)
+def test_every_label_is_a_token_that_may_be_chosen(kind):
+    golds = ["<td>2016</td>", "<p>town</p>", "<table><tr><td>2016</td><td>나</td></tr></table>", "가"]
+    page = f"<h1>가</h1>{golds[1]}{golds[2]}".replace("<td>나", "<td> 나")
+    golds[2] = golds[2].replace("<td>나", "<td> 나")
+    examples = [Example(gold, "다", page, (Answer(gold, page.index(gold)),)) for gold in golds]
+    features = build_features(examples, tokenizer(kind), WindowConfig(128))
+    batch = assemble(features, np.arange(features.window_count), tokenizer(kind).layout)
+    assert (batch.start_labels != batch.cls).all()
+    assert batch.legal[batch.start_labels].all() and batch.legal[batch.end_labels].all()
+    assert batch.blocks.answered.tolist() == [False, False, True, False]
+
+
+def test_what_ends_inside_of_a_block_is_left_to_the_span_head():
+    page = "<p>가 나</p><div>다</div>"  # nothing marks the end of the paragraph
+    long = Example("1", "라", f"<p>{'가 ' * 40}</p><div>다</div>", (Answer(f"<p>{'가 ' * 40}</p>", 0),))
+    features = build_features([long, replace(long, id="2", context=page)], tokenizer("bert"), WindowConfig(128))
+    batch = assemble(features, np.arange(2), tokenizer("bert").layout)
+    assert not batch.blocks.answered.any()
+    assert batch.start_labels[0] != batch.cls[0]
+
+
+def test_a_vocabulary_whose_numbers_have_gaps_is_refused():
+    vocabulary = {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "[PAD]": 3, "가": 5}
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]")),
+        unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", pad_token="[PAD]",
+    )  # fmt: skip
+    with pytest.raises(
+        ModelError, match="would have the ids of other entries .'가'., because its vocabulary's numbers"
+    ):
+        add_markers(fast)

@@ -139,5 +139,5 @@ def test_a_broken_head_is_one_error_that_names_it(broken, tiny_bert, tmp_path):
 def test_a_model_without_a_plain_span_head_is_refused():
     model = torch.nn.Sequential(torch.nn.Linear(4, 3))
     model.name_or_path = "some/model"
-    with pytest.raises(ModelError, match="some/model: Sequential has no plain span head.*--no-block_head"):
+    with pytest.raises(ModelError, match="some/model: Sequential has no plain span head.*--no_block_head"):
         span_head(model)

@@ -70,7 +70,7 @@ def ranges(draw, pages):
 
 def characters(page, start, end):
     """What one sees of a range of the page: no spaces, no markers."""
-    text, starts, ends = page_text(page, PageConfig(edit_marks=True))
+    text, starts, ends = page_text(page, PageConfig(keep_edit_marks=True))
     rows = zip(text, starts.tolist(), ends.tolist(), strict=False)
     return "".join(one for one, first, after in rows
                    if one != " " and ord(one) < FIRST_MARKER and start <= first and after <= end)  # fmt: skip
@@ -95,7 +95,7 @@ def test_the_piece_alone_shows_the_same(given):
     page, start, end = given
     first, after = whole(page, start, end)
     shown, before = (
-        page_text(page[slice(*one)], PageConfig(edit_marks=True)).text for one in ((first, after), (start, end))
+        page_text(page[slice(*one)], PageConfig(keep_edit_marks=True)).text for one in ((first, after), (start, end))
     )
     assert [one for one in shown if one != " " and ord(one) < FIRST_MARKER] == [
         one for one in before if one != " " and ord(one) < FIRST_MARKER

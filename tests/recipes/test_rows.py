@@ -203,7 +203,7 @@ def test_the_settings_are_the_published_ones(name):
     # on whole pages no answer is cut at 30 tokens
     longest = for_contexts(config).decoding.max_answer_length
     assert longest == (config.max_length if "/korquad-2.1/" in name else 30)
-    assert for_contexts(config).block_head == (source in ("korquad-2", "kor-squad-pl") and "/korquad-2.1/" in name)
+    assert config.no_block_head == (source == "kobigbird")
     assert optimizer.no_bias_correction == (source in ("lyeoni", "gluonnlp", "bert-pytorch"))
     assert (config.keep.best_by == "loss") == (source == "kor-squad-pl")
     assert (config.null_threshold == 0.0) == (source in ("kor-squad-pl", "modern"))

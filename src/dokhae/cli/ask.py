@@ -58,6 +58,7 @@ def ask(
     from dokhae.budget import WHOLE, Budget
     from dokhae.errors import SettingsError
     from dokhae.files import decoded, read_text
+    from dokhae.pages.clean import clean
     from dokhae.reader import Reader
 
     if not question.strip():
@@ -77,9 +78,13 @@ def ask(
         log.info(reader.meter.line())
     if format == "json":
         about = {"null_threshold": threshold.described() if threshold else None}
+        if reader.settings.pages is not None:
+            about["clean_answer"] = clean(prediction.text)
         sys.stdout.write(json.dumps(as_json(prediction, top) | about, ensure_ascii=False) + "\n")
         return
     show(prediction, text, top)
+    if reader.settings.pages is not None and prediction.text:
+        log.info("as one sees it:\n%s", clean(prediction.text))
     if threshold is not None:
         log.info(threshold.described())
 

@@ -36,6 +36,7 @@ def ceiling(
     overlap: int | None = None,
     max_question_length: int = 64,
     max_answer_length: int | None = None,
+    lead: int | None = None,
     korean_split: Split | None = None,
     korean_trim: Trim | None = None,
     morphemes: str | None = None,
@@ -50,13 +51,14 @@ def ceiling(
 
     Args:
         data: files with gold answers; several are taken together
-        benchmark: squad-1.1, squad-2.0, korquad-1.0 or klue-mrc
+        benchmark: squad-1.1, squad-2.0, korquad-1.0, korquad-2.1 or klue-mrc
         model: hub name, run folder, or folder with a tokenizer
         max_length: tokens of a window, question and special tokens included
         step: tokens by which windows advance; 128 unless --overlap is given
         overlap: tokens that neighbouring windows share
         max_question_length: tokens; longer questions are cut
         max_answer_length: tokens of the longest answer; 30, and in web pages as many as a window holds
+        lead: tokens of a page's title and headings in front of its windows; by default as a training has them
         korean_split: where Korean words are cut before the tokenizer sees them; by default as the model was trained
         korean_trim: analyser that finds particles to cut off answers, or none; by default the model's own
         morphemes: analyser of a morpheme BERT: kiwi, mecab, or the address of a service; by default the model's own
@@ -66,15 +68,17 @@ def ceiling(
     from dokhae import benchmarks
     from dokhae import ceiling as ceilings
     from dokhae.data import check_answers
-    from dokhae.decoding.spans import MAX_ANSWER_LENGTH
-    from dokhae.encoding import WindowConfig, build_features
+    from dokhae.decoding import DecodingConfig
+    from dokhae.encoding import WindowConfig, cached_features
     from dokhae.encoding.korean import tokenizer_of
     from dokhae.encoding.pages import add_markers
     from dokhae.encoding.report import warnings
+    from dokhae.encoding.windows import LEAD
     from dokhae.errors import SettingsError
     from dokhae.korean.trimming import trimmer
     from dokhae.model import loading
     from dokhae.pages.text import PageConfig
+    from dokhae.progress import track
     from dokhae.settings import ReaderSettings
 
     if max_answer_length is not None and max_answer_length < 1:
@@ -82,7 +86,8 @@ def ceiling(
     if not data:
         raise SettingsError("name at least one data file: dokhae ceiling DATA --benchmark ... --model ...")
     row = benchmarks.find(benchmark)
-    windows = WindowConfig(max_length, step, overlap, max_question_length)
+    lead = (LEAD if lead is None else lead) if row.html else 0
+    windows = WindowConfig(max_length, step, overlap, max_question_length, lead)
     examples = []
     for path in data:
         part = row.read(path, True)
@@ -96,10 +101,11 @@ def ceiling(
         add_markers(fast)
     tokenizer = tokenizer_of(fast, None, korean_split or saved.korean_split, morphemes or saved.morphemes, pages)
     cutter = trimmer(korean_trim or saved.korean_trim)
-    features = build_features(examples, tokenizer, windows)
+    with track("tokenize", len({hash(example.context) for example in examples}), unit=" contexts") as update:
+        features = cached_features(examples, tokenizer, windows, progress=update)
     for warning in warnings(examples, features, tokenizer, windows):
         log.warning(warning)
-    longest = max_answer_length or (max_length if row.html else MAX_ANSWER_LENGTH)
+    longest = DecodingConfig(max_answer_length=max_answer_length).for_contexts(row.html, max_length).longest
     result = ceilings.ceiling(examples, features, longest, row.rule, cutter, row.html)
     if format == "json":
         sys.stdout.write(json.dumps(asdict(result), ensure_ascii=False) + "\n")

@@ -169,6 +169,7 @@ def answer(asked: Questions, world: World) -> None:
         log.warning("%s: does not say for which benchmark it was trained, so every question gets an answer; "
                     "--benchmark squad-2.0 lets it say that there is none", asked.model)  # fmt: skip
     row = benchmarks.find(name or "squad-1.1")
+    refuse_other_contexts(reader.settings.pages is not None, row, asked.model)
     examples = row.read(asked.data, False)
     reader = reader.with_null_threshold(usable_threshold(reader.settings.null_threshold, asked, row))
     if asked.korean_trim is not None:
@@ -226,6 +227,18 @@ def write_latency(asked: Questions, seconds: Sequence[float], meter: Meter) -> P
     of = {"questions": len(seconds), "windows_read": meter.read, "windows": meter.windows, **asdict(asked.budget)}
     write_json(path, {"unit": "seconds", **found, **of})
     return path
+
+
+def refuse_other_contexts(reads_pages: bool, row: Benchmark, model: str) -> None:
+    """SettingsError where contexts are pages and the model was trained on text, or the other way round."""
+    from dokhae.errors import SettingsError
+
+    if row.html and not reads_pages:
+        raise SettingsError(f"{model}: was not trained on web pages, which {row.name} has: it would read their tags as "
+                            f"text; train it with --benchmark {row.name}")  # fmt: skip
+    if reads_pages and not row.html:
+        raise SettingsError(f"{model}: was trained on web pages, and {row.name} has plain text, whose < and & it would "
+                            "take for HTML; train one with that benchmark")  # fmt: skip
 
 
 def usable_threshold(saved: NullThreshold | None, asked: Questions, row: Benchmark) -> NullThreshold | None:

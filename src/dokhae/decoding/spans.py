@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -38,6 +38,12 @@ class DecodingConfig:
     def longest(self) -> int:
         """Tokens of the longest answer."""
         return MAX_ANSWER_LENGTH if self.max_answer_length is None else self.max_answer_length
+
+    def for_contexts(self, html: bool, window: int) -> DecodingConfig:
+        """The same with what was left open filled in; html: contexts are pages. window: tokens of one."""
+        if self.max_answer_length is not None:
+            return self
+        return replace(self, max_answer_length=window if html else MAX_ANSWER_LENGTH)
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ def assemble(features: Features, windows: NDArray[np.int64], layout: Layout) -> 
         legal=legal,
         start_labels=start_labels,
         end_labels=end_labels,
-        blocks=_blocks(ids, legal, start_labels, context_at, layout) if layout.markers else None,
+        blocks=_blocks(ids, legal, start_labels, end_labels, context_at, layout) if layout.markers else None,
         layout=layout,
         longest=features.max_length,
     )
@@ -185,6 +185,7 @@ def _blocks(
     ids: NDArray[np.int64],
     legal: NDArray[np.bool_],
     start_labels: NDArray[np.int64],
+    end_labels: NDArray[np.int64],
     context_at: NDArray[np.int64],
     layout: Layout,
 ) -> Blocks:
@@ -196,7 +197,7 @@ def _blocks(
     ends = closing.copy()
     ends[at[is_last]] = True
     starts = markers & ~closing
-    return Blocks(starts, ends, starts[start_labels])
+    return Blocks(starts, ends, starts[start_labels] & ends[end_labels])
 
 
 def bucket_by_length(

@@ -62,11 +62,15 @@ class Blocks(NamedTuple):
     answered: NDArray[np.bool_]  # (R,) windows whose answer is a range of blocks
 
 
-def text_of_one_block(ids: NDArray[Any], first: int, last: int, markers: Sequence[int]) -> int:
+def text_of_one_block(
+    ids: NDArray[Any], visible: NDArray[np.bool_], first: int, last: int, markers: Sequence[int]
+) -> int:
     """Where the text of an answer begins, tokens [first, last]: behind its marker, where it is short and has but one.
 
-    `<td>2016</td>` is an answer like any other; `<table>...</table>` is a range of blocks.
+    `<td>2016</td>` is an answer like any other; `<table>...</table>` is a range of blocks. visible: which tokens stand
+    for characters; the space behind a marker may be a token that stands for none.
     """
-    if last == first or last - first > SHORT or ids[first] not in markers:
+    if last - first > SHORT or ids[first] not in markers or np.isin(ids[first + 1 : last + 1], markers).any():
         return first
-    return first if np.isin(ids[first + 1 : last + 1], markers).any() else first + 1
+    behind = np.flatnonzero(visible[first + 1 : last + 1])
+    return first + 1 + int(behind[0]) if len(behind) else first

@@ -7,7 +7,9 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,12 +22,13 @@ from dokhae.encoding.features import Features, build_features
 from dokhae.encoding.layout import PairTokenizer
 from dokhae.encoding.windows import WindowConfig
 from dokhae.errors import DataError
-from dokhae.files import TEMPORARY, atomic_path, make_folder
+from dokhae.files import atomic_path, make_folder
 from dokhae.types import Example
 
 log = logging.getLogger("dokhae")
 VERSION = "5"  # raise it when the arrays, their meaning or the form of the file change
 CHARACTERS = 1 << 24  # of contexts whose features are in memory at once while they are built
+PORTIONS = ".portions"
 LONGEST_WAIT = 1800.0  # seconds; a process that takes longer, or was stopped, is not waited for
 
 
@@ -87,28 +90,49 @@ def _built_in_portions(
     path: Path,
     progress: Callable[[int], None],
 ) -> Features:
-    """The features of more than fits into memory, by way of a file for each portion.
+    """The features of more than fits into memory, by way of a file for each portion; contexts whose questions do not
+    stand together may be in several.
 
     Raises DataError where the disk has no room for them.
     """
     files: list[Path] = []
     done = 0
-    with (
-        tempfile.TemporaryDirectory(dir=make_folder(path.parent), suffix=TEMPORARY) as folder,
-        atomic_path(path) as whole,
-    ):
+    with _folder_for_portions(path) as folder:
+        whole = folder / "whole"
         try:
             for number, portion in enumerate(portions):
-                files.append(Path(folder) / str(number))
+                files.append(folder / str(number))
                 asked = examples[portion.start : portion.stop]
                 part = build_features(asked, tokenizer, config, lambda more: progress(done + more))  # noqa: B023
                 done += len(part.context_bounds) - 1
                 stored.save(files[-1], [part])
             stored.save(whole, stored.Parts(files))
+            features = stored.load(whole)
         except OSError as error:
-            raise DataError(f"{path.parent}: the features of the data cannot be kept there: {error.strerror or error}; "
+            raise DataError(f"{folder}: the features of the data cannot be kept there: {error.strerror or error}; "
                             "name a folder with more room in DOKHAE_CACHE") from None  # fmt: skip
-    return stored.load(path)
+        with contextlib.suppress(OSError):
+            os.replace(whole, path)  # else they are mapped as long as they are needed
+    return features
+
+
+@contextlib.contextmanager
+def _folder_for_portions(path: Path) -> Iterator[Path]:
+    """A folder for the portions of a file: beside it, or where that cannot be written among the temporary files."""
+    folder = path.with_name(f"{path.stem}.{os.getpid()}{PORTIONS}")
+    try:
+        for left in path.parent.glob(f"{path.stem}.*{PORTIONS}"):
+            if time.time() - left.stat().st_mtime > LONGEST_WAIT:  # of a process that was killed
+                shutil.rmtree(left, ignore_errors=True)
+        folder.mkdir(parents=True)
+    except OSError:
+        with tempfile.TemporaryDirectory() as name:
+            yield Path(name)
+        return
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

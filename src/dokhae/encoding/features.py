@@ -54,6 +54,11 @@ class Features:
         context = self.example_context[example]
         return slice(int(self.context_bounds[context]), int(self.context_bounds[context + 1]))
 
+    def held(self) -> NDArray[np.bool_]:
+        """(windows,) whether a window holds the whole first answer of its example."""
+        start, end = self.answer_start[self.window_example], self.answer_end[self.window_example]
+        return np.asarray((start >= self.window_start) & (start >= 0) & (end < self.window_end))
+
     def part(self, first: int, last: int) -> Features:
         """The features of examples [first, last) alone, as views where that is possible."""
         ends = np.array([first, last], dtype=self.window_example.dtype)  # of another type, they would make it a copy
@@ -96,7 +101,8 @@ def build_features(
     texts = [ids[first:last] for first, last in pairwise(bounds.tolist())]
     windows = _cut_windows(examples, questions, example_context, texts, tokenizer, config, leads)
     answers = _answer_tokens(examples, contexts, example_context, starts, ends, bounds)
-    _leave_markers_out(answers, [texts[one] for one in example_context], tokenizer.layout.markers)
+    if tokenizer.layout.markers:
+        _leave_markers_out(answers, ids, ends > starts, bounds[example_context], tokenizer.layout.markers)
     return Features(
         context_ids=ids,
         context_starts=starts,
@@ -165,6 +171,7 @@ def _cut_windows(
     """Rows of (example, first token, token after the last, lead) for every window; contexts: the tokens of each."""
     rows = []
     markers = tokenizer.layout.markers
+    openings = [marker for marker in markers if marker not in tokenizer.layout.closings]
     room = config.max_length - tokenizer.layout.special_count
     for index, (question, number) in enumerate(zip(questions, example_context.tolist(), strict=True)):
         context = contexts[number]
@@ -174,20 +181,24 @@ def _cut_windows(
             continue
         capacity -= config.lead if markers else 0
         advance = config.advance(capacity, f"question {examples[index].id}")
-        borders = np.flatnonzero(np.isin(context, markers)).tolist() if markers else ()
+        borders = np.flatnonzero(np.isin(context, openings)).tolist() if markers else ()
         spans = context_spans(length, capacity, advance, borders)
         numbers = leads.of(number, context, [start for start, _ in spans])
         rows += [(index, start, end, lead) for (start, end), lead in zip(spans, numbers, strict=True)]
     return np.array(rows, dtype=np.int32).reshape(-1, 4)
 
 
-def _leave_markers_out(answers: Ints, contexts: Sequence[Ints], markers: Sequence[int]) -> None:
-    """Let short answers of one block begin with their text. answers: rows of first and last token."""
-    if not markers:
-        return
-    for row, context in zip(answers, contexts, strict=True):
+def _leave_markers_out(
+    answers: Ints, ids: Ints, visible: NDArray[np.bool_], begins: NDArray[np.int64], markers: Sequence[int]
+) -> None:
+    """Let short answers of one block begin with their text.
+
+    answers: rows of first and last token in a context; begins: where its tokens begin among all.
+    """
+    for row, begin in zip(answers, begins.tolist(), strict=True):
         if row[0] >= 0:
-            row[0] = text_of_one_block(context, int(row[0]), int(row[1]), markers)
+            first, last = begin + int(row[0]), begin + int(row[1])
+            row[0] = text_of_one_block(ids, visible, first, last, markers) - begin
 
 
 def _answer_tokens(

@@ -8,12 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dokhae.korean.texts import code_points
+from dokhae.korean.texts import BLANKS, code_points
 
 Ints = NDArray[np.int32]
-
-# str.isspace as a table; no white space lies beyond U+3000.
-SPACE = np.array([chr(code).isspace() for code in range(0x3001)] + [False])
 
 
 def tidy(text: str, starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
@@ -27,7 +24,7 @@ def tidy(text: str, starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
     if not len(starts):
         return starts, ends
     codes = code_points(text)
-    space = SPACE[np.minimum(codes, len(SPACE) - 1)]
+    space = BLANKS[np.minimum(codes, len(BLANKS) - 1)]
     starts, ends = _trim(space, starts, ends)
     covered = np.cumsum(np.bincount(starts, minlength=len(text) + 1) - np.bincount(ends, minlength=len(text) + 1))[:-1]
     left_out = (covered == 0) & ~space

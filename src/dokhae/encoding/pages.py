@@ -17,8 +17,19 @@ VERSION = 1  # raise it when a page becomes another text
 
 
 def add_markers(fast: Any) -> None:  # noqa: ANN401 - a fast tokenizer of transformers
-    """Give a tokenizer the tokens that stand for tags; those that it has keep their ids."""
-    fast.add_tokens([AddedToken(marker(name), normalized=False) for name in MARKERS])
+    """Give a tokenizer the tokens that stand for tags; those that it has keep their ids.
+
+    Raises ModelError where new tokens get the ids of others, as they do where the vocabulary's numbers have gaps.
+    """
+    tags = [marker(name) for name in MARKERS]
+    fast.add_tokens([AddedToken(tag, normalized=False) for tag in tags])
+    vocabulary = fast.get_vocab()
+    taken = {vocabulary[tag] for tag in tags}
+    others = [entry for entry, number in vocabulary.items() if number in taken and entry not in tags]
+    if others or len(taken) < len(tags):
+        raise ModelError(f"{fast.name_or_path}: tokens for the tags of web pages would have the ids of other entries "
+                         f"({', '.join(map(repr, others[:3]))}), because its vocabulary's numbers have gaps; mend "
+                         "its vocabulary (a line that is there twice?)")  # fmt: skip
 
 
 class PageWriter:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from dokhae.errors import SettingsError
 
+LEAD = 32  # tokens; what a training on pages has in front of its windows unless told otherwise
 DEFAULT_STEP = 128  # tokens; BERT's "doc stride", kept by every recipe that descends from it
 
 

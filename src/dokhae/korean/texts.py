@@ -17,6 +17,8 @@ UTF_32 = "utf-32-le" if sys.byteorder == "little" else "utf-32-be"
 SPACE, HANGUL, HAN, DIGIT, LETTER, OTHER, ATTACHED = range(7)
 HANGUL_RANGES = ((0x1100, 0x11FF), (0x3131, 0x318E), (0xA960, 0xA97F), (0xAC00, 0xD7FF), (0xFFA0, 0xFFDC))
 HAN_RANGES = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))
+# str.isspace as a table; no white space lies beyond U+3000
+BLANKS = np.array([chr(code).isspace() for code in range(0x3001)] + [False])
 HALF = re.compile("[\ud800-\udfff]")  # a surrogate, half of a character, which no file in UTF-8 holds
 BASIC = 0x10000  # code points of the basic plane, whose scripts are kept in a table
 

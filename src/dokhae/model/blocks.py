@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +14,10 @@ from dokhae.errors import ModelError
 FILE_NAME = "block_head.safetensors"  # beside the model's own weights, which stay what transformers reads
 
 
+# A model gives two kinds of logits; this thread's others wait here until the call that asked for them takes them.
+FOUND: ContextVar[Tensor | None] = ContextVar("FOUND", default=None)
+
+
 class SpanAndBlocks(nn.Module):
     """The span head of a model, and one that says for each token whether a range of blocks begins or ends with it."""
 
@@ -22,17 +27,17 @@ class SpanAndBlocks(nn.Module):
         self.blocks = nn.Linear(spans.in_features, 2, device=spans.weight.device)
         nn.init.normal_(self.blocks.weight, std=0.02)  # as BERT and its kin begin
         nn.init.zeros_(self.blocks.bias)
-        self._found: Tensor | None = None
 
     def forward(self, states: Tensor) -> Tensor:
         """(..., hidden) -> (..., 2), start and end logits of spans; those of blocks are kept for `take`."""
-        self._found = self.blocks(states)
+        FOUND.set(self.blocks(states))
         return cast(Tensor, self.spans(states))
 
     def take(self) -> Tensor:
-        """The logits of blocks that the last call left, (..., 2)."""
-        assert self._found is not None
-        found, self._found = self._found, None
+        """The logits of blocks that this thread's last call left, (..., 2)."""
+        found = FOUND.get()
+        FOUND.set(None)
+        assert found is not None, "the model was not run"
         return found
 
 
@@ -41,6 +46,14 @@ def add_block_head(model: Any) -> None:  # noqa: ANN401 - a transformers model
     name = span_head(model)
     parent, _, own = name.rpartition(".")
     setattr(model.get_submodule(parent), own, SpanAndBlocks(model.get_submodule(name)))
+
+
+def drop_block_head(model: Any) -> None:  # noqa: ANN401
+    """Leave the span head alone, where there are two."""
+    for name, module in list(model.named_modules()):
+        if isinstance(module, SpanAndBlocks):
+            parent, _, own = name.rpartition(".")
+            setattr(model.get_submodule(parent), own, module.spans)
 
 
 def block_head(model: Any) -> SpanAndBlocks | None:  # noqa: ANN401
@@ -54,7 +67,7 @@ def span_head(model: Any) -> str:  # noqa: ANN401
     heads = [str(name) for name, module in linear if module.out_features == 2]
     if not heads:
         raise ModelError(f"{model.name_or_path}: {type(model).__name__} has no plain span head that a block head could "
-                         "stand beside; use --no-block_head")  # fmt: skip
+                         "stand beside; use --no_block_head")  # fmt: skip
     return heads[-1]
 
 

@@ -8,13 +8,16 @@ import re
 from html.entities import html5
 
 # Comments, scripts and styles go with what they hold, up to the end of the page where they are not closed, as browsers
-# have it. A quoted value may hold any sign; elsewhere "<" ends what would be a tag, so no input is scanned twice.
+# have it. A quoted value may hold any sign, but "<" three times at most, and three values of a tag; elsewhere "<" ends
+# what would be a tag. So a scan from one "<" sees few others, and no page takes more than time in its length.
+ATTRIBUTES = r"""(?:[^<>=]|=\s*+"[^"<]*+"|=\s*+'[^'<]*+'|=(?!\s*+["']))*+"""
+SIGNED = r"""=\s*+(?:"[^"<]*+(?:<[^"<]*+){1,3}+"|'[^'<]*+(?:<[^'<]*+){1,3}+')"""
 TAG = re.compile(
-    r"""(
+    rf"""(
     <!--(?:-?>|.*?(?:-->|\Z))
     | <script\b[^<>]*+>.*?(?:</script\s*+>|\Z)
     | <style\b[^<>]*+>.*?(?:</style\s*+>|\Z)
-    | </?[a-z][^\s<>/=]*+(?:=\s*+"[^"]*+"|=\s*+'[^']*+'|[^<>])*+>
+    | </?[a-z][^\s<>/=]*+{ATTRIBUTES}(?:{SIGNED}{ATTRIBUTES}){{0,3}}+[^<>]*+>
     | <[!?][^<>]*+>
     )""",
     re.VERBOSE | re.DOTALL | re.IGNORECASE,

@@ -9,13 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dokhae.korean.texts import Codes, code_points, text_of
+from dokhae.korean.texts import BLANKS, Codes, code_points, text_of
 from dokhae.pages.tags import ENTITY, FIRST_MARKER, INLINE, SPACE, TAG, resolved, stand_in
 
 Ints = NDArray[np.int32]
 BLANK = ord(" ")
 REPLACEMENT = 0xFFFD
-BLANKS = np.array([chr(code).isspace() for code in range(0x3001)] + [False])
 EDIT_MARK = re.compile(r"\[편집(?: ?\| ?원본 편집)?\]")
 FOOTNOTE_MARK = re.compile(r"\[(?:주 ?)?\d{1,3}\]|\[출처 필요\]")
 
@@ -24,8 +23,8 @@ FOOTNOTE_MARK = re.compile(r"\[(?:주 ?)?\d{1,3}\]|\[출처 필요\]")
 class PageConfig:
     """How pages in HTML become text. Saved with the model."""
 
-    edit_marks: bool = False  # keep the [편집] that Korean Wikipedia puts behind its headings
-    footnote_marks: bool = True  # keep [1]; one in 26 gold answers of KorQuAD 2.0 ends with one
+    keep_edit_marks: bool = False  # the [편집] that Korean Wikipedia puts behind its headings
+    drop_footnote_marks: bool = False  # [1] and the like; one in 26 gold answers of KorQuAD 2.0 ends with one
 
 
 class PageText(NamedTuple):
@@ -48,9 +47,9 @@ def page_text(page: str, config: PageConfig) -> PageText:
     starts = np.arange(len(codes), dtype=np.int32)
     _resolve_entities(page, codes, starts, ends, kept)
     codes, starts, ends = codes[kept], starts[kept], ends[kept]
-    if not config.edit_marks and "편집" in page:
+    if not config.keep_edit_marks and "편집" in page:
         codes, starts, ends = _without(EDIT_MARK, codes, starts, ends)
-    if not config.footnote_marks:
+    if config.drop_footnote_marks:
         codes, starts, ends = _without(FOOTNOTE_MARK, codes, starts, ends)
     codes, starts, ends = _spaced(codes, starts, ends)
     return PageText(text_of(codes), np.append(starts, np.int32(len(page))), np.append(ends, np.int32(len(page))))

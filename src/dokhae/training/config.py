@@ -10,6 +10,7 @@ from typing import Literal
 
 from dokhae.decoding import DecodingConfig
 from dokhae.encoding import WindowConfig
+from dokhae.encoding.windows import LEAD
 from dokhae.errors import SettingsError
 from dokhae.korean.splitting import Split
 from dokhae.korean.trimming import Trim
@@ -57,9 +58,9 @@ class TrackConfig:
 class TrainConfig:
     """Settings of one training run."""
 
-    benchmark: str  # squad-1.1, squad-2.0, korquad-1.0 or klue-mrc: how data is read and scored
+    benchmark: str  # squad-1.1, squad-2.0, korquad-1.0, korquad-2.1 or klue-mrc: how data is read and scored
     model: str  # encoder: hub name or local folder
-    train: Path  # training data: .json, .jsonl, .csv, .tsv or .parquet
+    train: Path  # training data: .json, .jsonl, .csv, .tsv or .parquet; of korquad-2.1 a .json file or a folder of them
     out: Path  # run folder to create
     dev: Path | None = None  # data to score after each epoch; without it the last weights are the result
     epochs: float = 2.0  # passes over the training windows; a part of one is allowed
@@ -91,8 +92,8 @@ class TrainConfig:
     korean_trim: Trim = "none"  # analyser that finds particles to cut off answers where the tokenizer offers no end
     morphemes: str | None = None  # analyser of a morpheme BERT: kiwi, mecab, or the address of a service
     pages: PageConfig = field(default_factory=PageConfig)  # of benchmarks whose contexts are pages in HTML
-    lead: int = 32  # tokens at most of a page's title and headings in front of each of its windows; 0 = none
-    block_head: bool = True  # a second head for pages, which answers with whole paragraphs, tables and lists
+    lead: int = LEAD  # tokens at most of a page's title and headings in front of each of its windows; 0 = none
+    no_block_head: bool = False  # of pages: leave out the second head, which answers with paragraphs, tables and lists
     null_windows: float | None = None  # training windows without the answer for each one with it; all if not set
     trust_remote_code: bool = False  # run Python code that comes with the model
     recipe: str | None = None  # published row that fills what is not given here; `dokhae recipes` lists them

@@ -107,15 +107,13 @@ def with_some_null(features: Features, ratio: float, seed: int) -> NDArray[np.in
 
     They are drawn once, from the seed: every epoch has as many batches, and goes on where it was stopped.
     """
-    owner = features.window_example
-    start, end = features.answer_start[owner], features.answer_end[owner]
-    held = (start >= features.window_start) & (start >= 0) & (end < features.window_end)
+    held = features.held()
     answered, others = np.flatnonzero(held), np.flatnonzero(~held)
     if not len(answered):
         raise SettingsError("no training window holds a whole answer, so there is nothing to learn from; raise "
                             "max_length, or leave out null_windows")  # fmt: skip
     count = min(round(ratio * len(answered)), len(others))
-    drawn = np.random.default_rng((seed, len(owner))).choice(others, count, replace=False)
+    drawn = np.random.default_rng((seed, len(held))).choice(others, count, replace=False)
     return np.sort(np.concatenate([answered, drawn]))
 
 

@@ -27,7 +27,7 @@ from dokhae.training.isolation import isolated
 from dokhae.training.meeting import explained_loss, joined
 from dokhae.training.module import ReaderModule
 from dokhae.training.optimizers import freeze
-from dokhae.training.preparing import Start, check_seen, keep_still, load, make_data, settled, started
+from dokhae.training.preparing import Start, check_seen, keep_still, load, make_data, readied, settled, started
 from dokhae.training.processes import Processes
 from dokhae.training.trackers import tracked
 from dokhae.training.trainers import make_trainer, quiet
@@ -110,6 +110,7 @@ def _fit(
         _train(module, data, checkpoints, device, show)
         if config.strategy == "fsdp":  # whose parts of the weights are of no use to others
             module.model = loading.load_model(loading.locate(config.model), config.trust_remote_code)
+            readied(loaded.fast, module.model, config)
         rewritten_by = loaded.tokenizer.rewritten_by
         settings = results.keep_model(config, module, checkpoints, loaded.fast, loaded.benchmark, rewritten_by)
         return results.score(config, module, loaded.benchmark, settings, device, show)

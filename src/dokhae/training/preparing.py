@@ -21,7 +21,7 @@ from dokhae.encoding.report import korean_warning, lost_ends
 from dokhae.errors import SettingsError
 from dokhae.korean.trimming import Trimmer, trimmer
 from dokhae.model import inputs, loading
-from dokhae.model.blocks import add_block_head, block_head
+from dokhae.model.blocks import add_block_head, block_head, drop_block_head
 from dokhae.model.devices import choose_precision
 from dokhae.model.span import span_logits
 from dokhae.settings import ReaderSettings
@@ -125,8 +125,10 @@ def readied(fast: Any, model: Any, config: TrainConfig) -> PairTokenizer:  # noq
     if pages is not None:
         add_markers(fast)
         inputs.grow_embeddings(model, len(fast))
-        if config.block_head and block_head(model) is None:
-            add_block_head(model)
+    if pages is None or config.no_block_head:
+        drop_block_head(model)
+    elif block_head(model) is None:
+        add_block_head(model)
     names = inputs.input_names(fast, model)
     return tokenizer_of(fast, names, config.korean_split, config.morphemes, pages)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from dokhae.errors import DokhaeError, SettingsError
 from dokhae.files import read_json, sha256, write_json
+from dokhae.model.blocks import FILE_NAME as BLOCK_HEAD
 from dokhae.training import runs
 from dokhae.training.config import TrainConfig
 from dokhae.training.fit import fit
@@ -73,8 +74,9 @@ def scores_of(run: Path) -> dict[str, Any]:
 
 
 def weights_hash(run: Path) -> str:
-    """SHA-256 of the final weights."""
-    return sha256(run / "model" / "model.safetensors")
+    """SHA-256 of the final weights, those of a block head included."""
+    files = [run / "model" / name for name in ("model.safetensors", BLOCK_HEAD)]
+    return " ".join(sha256(file) for file in files if file.exists())
 
 
 def folder_for(run: Path) -> Path:

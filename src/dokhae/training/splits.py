@@ -64,11 +64,8 @@ def losses(name: str, examples: list[Example], features: Features, windows: Wind
     cut = cut_questions(examples, features.truncated_questions.tolist(), windows)
     lines = [f"{name}: {cut}"] if cut else []
     answered = np.array([bool(example.answers) for example in examples])
-    owner = features.window_example
-    start, end = features.answer_start[owner], features.answer_end[owner]
-    inside = (start >= features.window_start) & (start >= 0) & (end < features.window_end)
     held = np.zeros(len(examples), dtype=bool)
-    held[owner[inside]] = True
+    held[features.window_example[features.held()]] = True
     lost = np.flatnonzero(answered & ~held)
     if len(lost):
         lines.append(
