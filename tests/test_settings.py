@@ -47,6 +47,7 @@ def test_the_file_says_its_format_and_every_setting(tmp_path):
         "korean_trim": "none",
         "morphemes": None,
         "pages": None,
+        "block_head": False,
         "rewritten_by": None,
     }
 

@@ -84,6 +84,7 @@ class Reader:
                                  "--morphemes with that address if you want it, or --morphemes mecab")  # fmt: skip
         if morphemes is not None:
             settings = replace(settings, morphemes=morphemes)
+        loading.refuse_lost_block_head(source, settings.block_head)
         names = inputs.input_names(fast, network)
         tokenizer = tokenizer_of(fast, names, settings.korean_split, settings.morphemes, settings.pages)
         _warn_of_another(tokenizer.rewritten_by, settings.rewritten_by, str(model))

@@ -54,6 +54,7 @@ class ReaderSettings:
     korean_trim: Trim = "none"  # which analyser finds particles to cut off the ends of answers
     morphemes: str | None = None  # analyser (or its address) that writes texts as morphemes; for a morpheme BERT
     pages: PageConfig | None = None  # how pages in HTML become text; None: contexts are text
+    block_head: bool = False  # whether the model has a second head, which is kept in a file of its own
     rewritten_by: str | None = None  # version of the list or analyser that cut words or wrote morphemes
 
     def save(self, folder: Path) -> None:

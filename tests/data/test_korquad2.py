@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from dokhae.data import read_korquad2
+from dokhae.data import check_answers, read_korquad2, write_examples
 from dokhae.data.packed import PackedExample
 from dokhae.errors import DataError
 from dokhae.types import Answer, Example
@@ -69,8 +69,8 @@ WRONG_DOCUMENTS = [
     (document(question(answer=["독해"])), "question q1: answer: must be an object.*found a list of 1"),
     (document({"question": "무엇?"}), r"data\[0\].qas\[0\]: the field 'id' is missing"),
     ({"qas": [question()]}, "question q1: the field 'context' is missing"),
-    ({"paragraphs": []}, r"data\[0\]: the field 'qas' is missing; found the fields 'paragraphs'"),
-    ("text", r"data\[0\]: must be an object with named fields, found the text 'text'"),
+    ({"paragraphs": []}, "holds no questions"),
+    ("text", "is neither SQuAD, .* found a list with the text 'text'"),
     (document(), "holds no questions"),
     (document(question(), question(question="왜?")), "question q1: this id is given twice with different content"),
 ]
@@ -114,6 +114,35 @@ def test_a_page_is_kept_compressed_and_once(tmp_path):
     assert hash(one) == hash(PackedExample("1", "무엇?", "<p>독해</p>", (Answer("독해", 3),), "독해"))
     assert replace(one, id="3").context == one.context
     assert one != other
+
+
+def test_what_convert_writes_is_read_again(tmp_path):
+    examples = read_korquad2(write(tmp_path / "a.json", document(question("1"), question("2"))))
+    for name in ("b.jsonl", "b.csv", "b.json"):
+        write_examples(examples, tmp_path / name)
+        assert read_korquad2(tmp_path / name) == examples
+    rows = read_korquad2(tmp_path / "b.jsonl")
+    assert (rows[0].context, rows[0].file) == ("<p>독해</p>", str(tmp_path / "b.jsonl"))
+
+
+def test_an_archive_is_to_be_unpacked(tmp_path):
+    (tmp_path / "gold.zip").write_bytes(b"PK")
+    with pytest.raises(DataError, match="gold.zip: is an archive; unpack it"):
+        read_korquad2(tmp_path / "gold.zip")
+
+
+def test_a_misplaced_answer_of_a_folder_names_its_file(tmp_path):
+    write(tmp_path / "a.json", document(question("1")))
+    write(tmp_path / "b.json", document(question("2", answer={"text": "독해", "answer_start": 4})))
+    with pytest.raises(DataError, match="b.json: question 2: the answer '독해' is not at offset 4"):
+        check_answers(read_korquad2(tmp_path), str(tmp_path))
+
+
+def test_a_missing_context_is_said_to_be_missing(tmp_path):
+    page = document(question())
+    del page["context"]
+    with pytest.raises(DataError, match="the field 'context' is missing; found the fields 'title', 'url'"):
+        read_korquad2(write(tmp_path / "a.json", page))
 
 
 def test_another_json_file_in_the_folder_is_named(tmp_path):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from decoding.building import merge_one
-from dokhae.decoding import DecodingConfig, beside, best_spans, whole_elements
+from dokhae.decoding import DecodingConfig, FoundSpans, beside, best_spans, merge, whole_elements
 from dokhae.encoding import Batch, Layout
 from dokhae.encoding.blocks import Blocks
 from dokhae.predict import reduce
@@ -136,3 +137,17 @@ def test_candidates_that_become_the_same_are_one_with_the_best_score(with_null):
 def test_a_prediction_without_candidates_stays():
     given = merge_one(Example("q", "?", PAGE), [], 3.0, 20, True)
     assert whole_elements(given, Example("q", "?", PAGE), True) == given
+
+
+def test_tags_alone_are_no_answer():
+    page = "<table><tr><td>가</td></tr></table>"
+    example = Example("q", "?", page)
+    spans = FoundSpans(
+        example=np.array([0, 0]), start=np.array([0, 15]), end=np.array([7, 16]),
+        start_logit=np.array([5.0, 1.0]), end_logit=np.array([5.0, 1.0]),
+    )  # fmt: skip
+    (merged,) = merge([example], spans, [0.0], 20, with_null=False)
+    found = whole_elements(merged, example, with_null=False)
+    assert [one.text for one in found.n_best] == [page]
+    alone = replace(merged, n_best=merged.n_best[:1])
+    assert whole_elements(alone, example, with_null=False).text == ""

@@ -164,3 +164,11 @@ def test_a_composed_text_knows_where_its_characters_were(text):
         if after > first:
             piece = unicodedata.normalize("NFC", text[first:after])
             assert character in piece
+
+
+def test_what_kiwi_finds_between_the_letters_is_in_order():
+    # 보재 is 보자고 해 to it, whose 하 begins behind the 어 that comes after it
+    text = "갈래:\n\n 보재 배\n 고린"
+    (morphemes,) = analysis.find("kiwi").analyse([text])
+    places = [(one.start, one.end) for one in morphemes]
+    assert places == sorted(places) and places[-1][1] == len(text)

@@ -9,6 +9,7 @@ from transformers import BertTokenizerFast
 
 from dokhae import metrics
 from dokhae.benchmarks import find
+from dokhae.ceiling import ceiling
 from dokhae.decoding import DecodingConfig
 from dokhae.encoding import WindowConfig, build_features
 from dokhae.encoding.korean import tokenizer_of
@@ -16,6 +17,7 @@ from dokhae.encoding.pages import add_markers
 from dokhae.pages.clean import clean
 from dokhae.pages.text import PageConfig
 from dokhae.predict import predict
+from dokhae.types import Answer, Example
 
 KORQUAD = find("korquad-2.1")
 
@@ -39,8 +41,9 @@ def tokenizers(shared):
     """For pages, by how Korean words are cut."""
     vocabulary = str(shared("vocab/bert-base-multilingual-cased.txt"))
     fast = BertTokenizerFast(vocab=vocabulary, do_lower_case=False, strip_accents=False)
+    text = {"tags as text": tokenizer_of(fast)}
     add_markers(fast)
-    return {split: tokenizer_of(fast, korean_split=split, pages=PageConfig()) for split in ("none", "particles")}
+    return text | {split: tokenizer_of(fast, korean_split=split, pages=PageConfig()) for split in ("none", "particles")}
 
 
 @pytest.fixture(params=["real", "generated"])
@@ -74,3 +77,18 @@ def test_gold_answers_come_back_exactly(tokenizers, examples, heads, split):
         assert metrics.evaluate(golds, texts, KORQUAD.rule) == {"exact_match": 100.0, "f1": 100.0}
         shown = {name: clean(text) for name, text in texts.items()}
         assert metrics.evaluate(golds, shown, KORQUAD.rule) == {"exact_match": 100.0, "f1": 100.0}
+
+
+def test_real_gold_answers_are_as_long_as_was_measured(shared, tokenizers):
+    """Shares of shared/docs/KOREAN.md, within 2 points; `dokhae ceiling` prints them so."""
+    golds = [one.answers[0].text for one in KORQUAD.read(shared("korquad-2.0-answers"), True)]
+    examples = [Example(str(number), "?", gold, (Answer(gold, 0),)) for number, gold in enumerate(golds)]
+    tokenizer = tokenizers["none"]
+    features = build_features(examples, tokenizer, WindowConfig(4096, overlap=64))
+    found = ceiling(examples, features, 4096, KORQUAD.rule)
+    wanted = {30: 80.0, 512: 97.6, 1024: 99.5}
+    assert {most: found.answers_within[most] for most in wanted} == pytest.approx(wanted, abs=2.0)
+    as_text = tokenizers["tags as text"]
+    plain = ceiling(examples, build_features(examples, as_text, WindowConfig(4096, overlap=64)), 4096, KORQUAD.rule)
+    wanted = {512: 93.0, 1024: 97.4}
+    assert {most: plain.answers_within[most] for most in wanted} == pytest.approx(wanted, abs=2.0)

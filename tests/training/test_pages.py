@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -158,3 +159,11 @@ def test_pages_and_text_are_not_read_with_each_others_models(world, tiny_bert, c
         assert main(list(map(str, asked))) == 2
         assert message in capsys.readouterr().err
         assert not out.exists()
+
+
+def test_a_folder_that_has_lost_its_block_head_is_refused(world, tmp_path):
+    folder, _ = world
+    shutil.copytree(folder / "run" / "model", tmp_path / "model")
+    (tmp_path / "model" / FILE_NAME).unlink()
+    with pytest.raises(DokhaeError, match=f"lacks {FILE_NAME}, the head that answers with paragraphs"):
+        Reader.load(tmp_path / "model", "cpu")

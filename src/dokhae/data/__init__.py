@@ -2,7 +2,7 @@
 
 from dokhae.data.audit import audit_file, repair_file, repair_misplaced
 from dokhae.data.frames import examples_from
-from dokhae.data.korquad2 import read_korquad2
+from dokhae.data.pages import read_korquad2
 from dokhae.data.placement import check_answers, drop_misplaced
 from dokhae.data.reading import read_examples
 from dokhae.data.sampling import sample_path

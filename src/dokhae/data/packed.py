@@ -15,13 +15,21 @@ class PackedExample(Example):
     KorQuAD 2.1's training pages are 1 GB as text.
     """
 
-    __slots__ = ("_packed",)
+    __slots__ = ("_packed", "file")
     _packed: bytes
+    file: str  # that it is from; "" where that is not known
 
     def __init__(
-        self, id: str, question: str, context: str | bytes, answers: tuple[Answer, ...] = (), title: str = ""
+        self,
+        id: str,
+        question: str,
+        context: str | bytes,
+        answers: tuple[Answer, ...] = (),
+        title: str = "",
+        file: str = "",
     ) -> None:
         """context: the text, or what `packed` made of it."""
+        object.__setattr__(self, "file", file)
         for name, value in (("id", id), ("question", question), ("answers", answers), ("title", title)):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "_packed", packed(context) if isinstance(context, str) else context)
@@ -39,7 +47,7 @@ class PackedExample(Example):
         return hash(_fields(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return PackedExample, (self.id, self.question, self._packed, self.answers, self.title)
+        return PackedExample, (self.id, self.question, self._packed, self.answers, self.title, self.file)
 
 
 def packed(context: str) -> bytes:

@@ -17,7 +17,8 @@ def check_answers(examples: Iterable[Example], where: str) -> None:
         for answer in example.answers:
             if not is_placed(answer, example.context):
                 fault = described_fault(answer, example.context)
-                raise DataError(f"{where}: question {example.id}: {fault}; {ADVICE}")
+                file = getattr(example, "file", "") or where  # of a folder of files
+                raise DataError(f"{file}: question {example.id}: {fault}; {ADVICE}")
 
 
 def drop_misplaced(examples: Iterable[Example]) -> tuple[list[Example], int]:

@@ -42,10 +42,11 @@ def _loaded() -> Any:  # noqa: ANN401 - a kiwipiepy.Kiwi
 
 def _in_order(tokens: Sequence[Any]) -> list[Morpheme]:
     found = []
-    last = 0
+    first = last = 0
     for token in tokens:
         tag = token.tag.partition("-")[0]
-        # the vowel of a contracted syllable may end before the syllable that it shares does
-        last = max(last, token.end)
-        found.append(Morpheme(token.form, SEJONG.get(tag, tag), token.start, last))
+        # the vowel of a contracted syllable may end before the syllable that it shares does, and what is left out in
+        # writing (보재: 보자고 해) may begin behind what comes after it
+        first, last = max(first, token.start), max(last, token.end)
+        found.append(Morpheme(token.form, SEJONG.get(tag, tag), first, last))
     return found

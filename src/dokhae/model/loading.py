@@ -155,6 +155,15 @@ def load_trained(source: Source, trust_remote_code: bool = False) -> Any:  # noq
     return model
 
 
+def refuse_lost_block_head(source: Source, expected: bool) -> None:
+    """ModelError where the second head that a model was trained with is not in its folder."""
+    from dokhae.model.blocks import FILE_NAME as BLOCKS
+
+    if expected and find_file(source, BLOCKS) is None:
+        raise ModelError(f"{source.name}: lacks {BLOCKS}, the head that answers with paragraphs, tables and lists; "
+                         "copy it beside the weights")  # fmt: skip
+
+
 def find_file(source: Source, name: str) -> Path | None:
     """One more file of a model, in its folder or fetched from the hub; None where it has no such file."""
     if source.folder is not None:

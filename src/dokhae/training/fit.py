@@ -94,6 +94,8 @@ def _fit(
     steps = step_count(config, len(batches))
     if config.batch_tokens is not None:
         log.info("batches of up to %d tokens: %.1f windows on average", config.batch_tokens, batches.mean_windows)
+    if config.null_windows is not None:
+        log.info("training: on %d of %d windows", len(batches.chosen), data.train.features.window_count)
     log.info("training: %d steps on %s in %s%s", steps, device, config.precision, processes.in_words())
     if not is_packed(loaded.model):
         log.info("training: in batches of similar length, padded: %s cannot take windows end to end",

@@ -111,7 +111,10 @@ def load(config: TrainConfig, device: str) -> Loaded:
     pl.seed_everything(config.seed, verbose=False)  # the span head is drawn from it
     model = loading.load_model(source, config.trust_remote_code)
     tokenizer = readied(fast, model, config)
-    warn_of_another_split(config, ReaderSettings.found(partial(loading.find_file, source)))
+    before = ReaderSettings.found(partial(loading.find_file, source))
+    if before is not None:
+        loading.refuse_lost_block_head(source, before.block_head)
+    warn_of_another_split(config, before)
     check_length(config, inputs.longest_input(model))
     check_optimizer(model, config, device)
     check_strategy(model, config, device)

@@ -16,6 +16,7 @@ from dokhae.decoding import choose
 from dokhae.encoding import Layout
 from dokhae.files import sha256, write_json
 from dokhae.korean.trimming import Trimmer
+from dokhae.model.blocks import block_head
 from dokhae.model.devices import Precision, usable_precision
 from dokhae.model.saving import save_model
 from dokhae.model.span import TorchScore
@@ -159,6 +160,7 @@ def keep_model(
         korean_trim=config.korean_trim,
         morphemes=config.morphemes,
         pages=config.pages if benchmark.html else None,
+        block_head=block_head(module.model) is not None,
         rewritten_by=rewritten_by,
     )
     with processes.together():
