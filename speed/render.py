@@ -28,6 +28,7 @@ COMMANDS = {
     "korean": "python -m speed.korean",
     "whole_pages": "python -m speed.whole_pages",
     "budget": "python -m speed.budget PAGES --model RUN",
+    "pages_trained": "python -m speed.pages_trained",
     "korean_sample": "python -m speed.korean_trained --data sample",
     "korean_korquad": "python -m speed.korean_trained --data korquad",
 }
