@@ -53,7 +53,7 @@ ROOMS = {
     "settings": Room(ours="encoding decoding korean pages"),
     "budget": Room(),
     "predict": Room(ours="encoding decoding korean budget", third="numpy"),
-    "reader": Room(ours="predict budget settings encoding korean", late="model", third="numpy"),
+    "reader": Room(ours="predict budget settings encoding decoding korean", late="model", third="numpy"),
     "ceiling": Room(ours="encoding decoding korean metrics benchmarks", third="numpy"),
     "evaluation": Room(ours="benchmarks metrics", late="report"),
     "outputs": Room(ours="pages"),

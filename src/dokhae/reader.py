@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dokhae.budget import WHOLE, Budget, Meter
+from dokhae.decoding import DecodingConfig
 from dokhae.encoding import Features, PairTokenizer, build_features
 from dokhae.encoding.korean import tokenizer_of
 from dokhae.encoding.report import cut_questions, korean_warning
@@ -43,8 +44,6 @@ class Reader:
         if longest is not None and settings.windows.max_length > longest:
             raise SettingsError(f"windows of {settings.windows.max_length} tokens are asked for, but the model's "
                                 f"positions end at {longest}; lower max_length")  # fmt: skip
-        decoding = settings.decoding.for_contexts(settings.pages is not None, settings.windows.max_length)
-        settings = replace(settings, decoding=decoding)
         self.tokenizer = tokenizer
         self.score = score
         self.settings = settings
@@ -164,7 +163,7 @@ class Reader:
         return Way(
             layout=self.tokenizer.layout,
             score=self.score,
-            decoding=self.settings.decoding,
+            decoding=self._decoding(),
             null_threshold=None if threshold is None else threshold.value,
             batch_size=batch_size,
             world=world,
@@ -172,6 +171,11 @@ class Reader:
             budget=self.budget,
             meter=self.meter,
         )
+
+    def _decoding(self) -> DecodingConfig:
+        """As the settings say, with what they leave open filled in."""
+        html, window = self.settings.pages is not None, self.settings.windows.max_length
+        return self.settings.decoding.for_contexts(html, window)
 
     def _say(self, line: str | None) -> None:
         """Warn, but once: a server would say it with every question."""

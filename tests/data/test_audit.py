@@ -336,6 +336,7 @@ def test_what_it_says_that_training_refuses_is_what_training_refuses(tmp_path, c
     assert json.loads(text)["counts"]["questions"] == 4
 
 
+@pytest.mark.slow
 def test_twenty_thousand_misplaced_answers_take_seconds(tmp_path):
     wrong = {"text": "Ann", "answer_start": len(f"{CONTEXT} {CONTEXT[:16]}".encode())}
     pages = [

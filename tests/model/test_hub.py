@@ -67,6 +67,7 @@ def test_a_model_of_the_hub_answers_as_its_folder_and_later_without_the_hub(ask,
     assert answer["probability"] == pytest.approx(expected.probability)
 
 
+@pytest.mark.slow
 def test_a_file_that_comes_short_is_one_clear_error(ask, published):
     with served(published, shortened="model.safetensors") as hub:
         ended = ask(hub.url)

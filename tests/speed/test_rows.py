@@ -153,6 +153,7 @@ def test_the_page_holds_the_results_as_they_are():
     assert set(re.findall(r"<!-- (\w+) -->", "".join(texts))) - {"end"} == set(render.COMMANDS)
 
 
+@pytest.mark.slow
 def test_a_side_answers_in_a_process_of_its_own(tiny_bert):
     examples = [one for one in read_examples(sample_path("dev")) if one.answers][:6]
     with inference.side(Path(sys.executable), 1, "dokhae", str(tiny_bert), "fp32") as side:
@@ -190,6 +191,7 @@ def test_inference_is_compared_by_rate_and_by_time():
     assert change.fault() == "dokhae: change of F1 from fp32 to bf16: 0.2, at most 0.1 is required"
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_prediction_is_told_apart(tiny_bert, tmp_path):
     from speed.long_windows import articles
 
