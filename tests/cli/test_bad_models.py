@@ -70,6 +70,7 @@ def test_a_folder_without_a_tokenizer(refused, broken):
     )
 
 
+@pytest.mark.slow
 def test_a_folder_with_a_slow_tokenizer(refused, broken):
     folder = broken("slow", "tokenizer.json", "tokenizer_config.json")
     transformers.CanineTokenizer().save_pretrained(folder)

@@ -54,6 +54,7 @@ def ask(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_a_model_of_the_hub_answers_as_its_folder_and_later_without_the_hub(ask, published, closed_port):
     with served(published) as hub:
         online = ask(hub.url)

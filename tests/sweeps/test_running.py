@@ -44,6 +44,7 @@ def test_a_grid_trains_each_point_once_with_the_scores_of_a_training_alone(tmp_p
     assert [read_json(each.run / "run.json") for each in results] == before
 
 
+@pytest.mark.slow
 def test_one_seed_tries_the_same_points_however_often_it_is_stopped(tmp_path, tiny_bert, few):
     search = {
         "learning_rate": {"low": 1e-4, "high": 1e-1, "log": True},
