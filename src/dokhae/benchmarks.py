@@ -26,7 +26,6 @@ class Benchmark:
     read: Read  # (path, labelled) -> examples
     rule: metrics.Rule
     release: Release
-    aliases: tuple[str, ...] = ()
     html: bool = False  # whether its contexts are whole pages in HTML (KorQuAD 2.x)
 
 
@@ -192,13 +191,13 @@ BENCHMARKS = (
 
 def names() -> list[str]:
     """Every name that `find` knows."""
-    return [name for row in BENCHMARKS for name in (row.name, *row.aliases)]
+    return [row.name for row in BENCHMARKS]
 
 
 def find(name: str) -> Benchmark:
     """The row of a benchmark; SettingsError with the nearest name where there is none."""
     for row in BENCHMARKS:
-        if name.lower() in (row.name, *row.aliases):
+        if name.lower() == row.name:
             return row
     near = difflib.get_close_matches(name.lower(), names(), n=1, cutoff=0.4)
     hint = f"did you mean {near[0]}? " if near else ""

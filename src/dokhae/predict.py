@@ -275,16 +275,14 @@ def reduce(batch: Batch, logits: Logits, decoding: DecodingConfig) -> WindowSpan
     rows = [in_rows(one, present, -np.inf) for one in logits]
     legal, first = in_rows(batch.legal, present, False), batch.starts
     cls = batch.cls - first
-    if batch.blocks is None or len(rows) == 2:
-        spans = best_spans(batch.windows, rows[0], rows[1], (legal, legal), cls, decoding)
-    else:
+    blocks = batch.blocks if len(rows) > 2 else None
+    if blocks is not None:
         rows = [row - row[np.arange(len(cls)), cls, None] for row in rows]
+    spans = best_spans(batch.windows, rows[0], rows[1], (legal, legal), cls, decoding)
+    if blocks is not None:
         whole = replace(decoding, max_answer_length=rows[0].shape[1], search="exact")
-        ranges = (in_rows(batch.blocks.starts, present, False), in_rows(batch.blocks.ends, present, False))
-        spans = beside(
-            best_spans(batch.windows, rows[0], rows[1], (legal, legal), cls, decoding),
-            best_spans(batch.windows, rows[2], rows[3], ranges, cls, whole),
-        )
+        ranges = (in_rows(blocks.starts, present, False), in_rows(blocks.ends, present, False))
+        spans = beside(spans, best_spans(batch.windows, rows[2], rows[3], ranges, cls, whole))
     column = (batch.context_at - first)[:, None]
     return WindowSpans(
         windows=spans.windows,

@@ -101,7 +101,7 @@ def in_archives(monkeypatch, tmp_path):
     train = (archive("train_00.zip", "a.json", "b.json"), archive("train_01.zip", "c.json"))
     dev = archive("dev_00.zip", "d.json")
     both = release(folder(*train, name="two/train"), folder(dev, name="two/dev"))
-    row = replace(benchmarks.find("korquad-2.1"), name="invented-2.0", aliases=(), release=both)
+    row = replace(benchmarks.find("korquad-2.1"), name="invented-2.0", release=both)
     monkeypatch.setattr(benchmarks, "BENCHMARKS", (*benchmarks.BENCHMARKS, row))
     return archives_in(tmp_path / "archives", *train, dev)
 

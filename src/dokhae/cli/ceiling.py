@@ -50,7 +50,7 @@ def ceiling(
     Example: dokhae ceiling KorQuAD_v1.0_dev.json --benchmark korquad-1.0 --model klue/roberta-base
 
     Args:
-        data: files with gold answers; several are taken together
+        data: files (of korquad-2.1 also folders) with gold answers; several are taken together
         benchmark: squad-1.1, squad-2.0, korquad-1.0, korquad-2.1 or klue-mrc
         model: hub name, run folder, or folder with a tokenizer
         max_length: tokens of a window, question and special tokens included

@@ -59,7 +59,7 @@ def predict(
     Example: dokhae predict KorQuAD_v1.0_dev.json --model runs/koelectra --out predictions.json
 
     Args:
-        data: questions: .json, .jsonl, .csv, .tsv or .parquet; answers are not needed
+        data: questions: .json, .jsonl, .csv, .tsv or .parquet, of korquad-2.1 also a folder; answers are not needed
         model: run folder, model folder or hub name
         out: predictions file to write
         benchmark: how the data is read, and whether "no answer" exists; by default the model's own
