@@ -89,7 +89,7 @@ def made_by_demo(out: Path) -> bool:
     from dokhae.training import runs
 
     try:
-        return runs.load(out).train == sample_path("train").resolve()
+        return runs.load(out, TrainConfig).train == sample_path("train").resolve()
     except DokhaeError:
         return False
 

@@ -65,10 +65,10 @@ def test_epochs_and_steps_say_how_long_it_takes(tmp_path):
     assert step_count(config(tmp_path, tmp_path, tmp_path, epochs=0.01), batches=10) == 1
 
 
-def test_windows_longer_than_the_positions_are_refused(tmp_path):
+def test_windows_longer_than_the_positions_are_refused():
     from dokhae.training.preparing import check_length
 
-    with pytest.raises(SettingsError, match="end at 512; use --max_length 512"):
-        check_length(config(tmp_path, tmp_path, tmp_path, max_length=513), 512)
-    check_length(config(tmp_path, tmp_path, tmp_path, max_length=512), 512)
-    check_length(config(tmp_path, tmp_path, tmp_path, max_length=100_000), None)
+    with pytest.raises(SettingsError, match="the positions of encoder end at 512; use --max_length 512"):
+        check_length(513, 512, "encoder")
+    check_length(512, 512, "encoder")
+    check_length(100_000, None, "encoder")

@@ -151,10 +151,10 @@ def test_every_schedule_warms_up_and_ends_where_it_should(schedule, tmp_path):
 def test_biases_and_norms_are_not_decayed(tmp_path):
     from transformers import AutoModelForQuestionAnswering
 
-    from dokhae.training.module import ReaderModule
+    from dokhae.training.module import TrainingModule
 
     model = AutoModelForQuestionAnswering.from_pretrained(make_model("bert", tmp_path / "encoder"))
-    module = ReaderModule(model, None, None, config(tmp_path, tmp_path, tmp_path), 10)
+    module = TrainingModule(model, None, config(tmp_path, tmp_path, tmp_path), 10)
     decayed, plain = module.configure_optimizers()["optimizer"].param_groups
     names = {id(weight): name for name, weight in model.named_parameters()}
     assert decayed["weight_decay"] == 0.01

@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModelForQuestionAnswering
 import dokhae
 from dokhae.errors import SettingsError
 from dokhae.training import OptimizerConfig
-from dokhae.training.module import ReaderModule
+from dokhae.training.module import TrainingModule
 from dokhae.training.optimizers import UncorrectedAdamW, make_optimizer, weight_depths
 from tiny_models import make_model
 from training.small import FEW, config, equal, weights, write_squad
@@ -189,7 +189,7 @@ def test_gradients_are_clipped_by_their_global_norm(clip, precision, tmp_path, m
 
     monkeypatch.setattr(torch.optim.AdamW, "step", measured_step)
     monkeypatch.setattr(
-        ReaderModule, "on_before_optimizer_step", lambda module, _: measure("before", module.parameters())
+        TrainingModule, "on_before_optimizer_step", lambda module, _: measure("before", module.parameters())
     )
     data = write_squad(tmp_path / "few.json", FEW)
     model = make_model("bert", tmp_path / "encoder")

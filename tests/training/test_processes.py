@@ -22,8 +22,9 @@ from dokhae.outputs import write_predictions
 from dokhae.training import KeepConfig, OptimizerConfig, cluster, runs
 from dokhae.training.checkpoints import Checkpoints, Diverged, Interrupted, Pruned
 from dokhae.training.meeting import joined
-from dokhae.training.module import ReaderModule
+from dokhae.training.module import TrainingModule
 from dokhae.training.processes import everywhere
+from dokhae.training.reading import ReaderLesson
 from dokhae.training.results import Scorer
 from dokhae.training.splits import make_split, read_split
 from dokhae.training.trainers import check_strategy
@@ -128,14 +129,14 @@ def test_predictions_are_the_same_bytes_for_one_two_and_three_processes(folder, 
 
 def train_until(rank, changes, step, who, what):
     """Train; one process fails in its way at a step."""
-    step_of = ReaderModule.training_step
+    step_of = TrainingModule.training_step
 
     def training_step(module, part, index):
         if module.global_step == step - 1 and rank == who:
             what(module)
         return step_of(module, part, index)
 
-    ReaderModule.training_step = training_step
+    TrainingModule.training_step = training_step
     return train(rank, changes)
 
 
@@ -147,8 +148,8 @@ def too_little_memory(module):
 
 
 def no_number(module):
-    loss = module._loss
-    module._loss = lambda *of: loss(*of) * math.nan
+    loss = ReaderLesson.loss
+    ReaderLesson.loss = lambda *of: loss(*of) * math.nan
 
 
 def stop(module):

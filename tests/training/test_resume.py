@@ -16,7 +16,8 @@ from dokhae.errors import DataError, DokhaeError, SettingsError
 from dokhae.training import KeepConfig, OptimizerConfig
 from dokhae.training.checkpoints import Checkpoints
 from dokhae.training.fit import alone_in
-from dokhae.training.module import ReaderModule
+from dokhae.training.module import TrainingModule
+from dokhae.training.reading import ReaderLesson
 from tiny_models import make_model
 from training.small import FEW, config, equal, weights, write_squad
 
@@ -25,7 +26,7 @@ KEEP = KeepConfig(best_by="loss")
 
 def ask_to_stop_at(step, monkeypatch):
     """Press Ctrl-C in the middle of a training step."""
-    train = ReaderModule.training_step
+    train = TrainingModule.training_step
 
     def step_and_stop(module, windows, index):
         if module.global_step == step - 1:
@@ -34,7 +35,7 @@ def ask_to_stop_at(step, monkeypatch):
                 os.kill(os.getpid(), signal.SIGINT)
         return train(module, windows, index)
 
-    monkeypatch.setattr(ReaderModule, "training_step", step_and_stop)
+    monkeypatch.setattr(TrainingModule, "training_step", step_and_stop)
 
 
 @pytest.mark.parametrize(
@@ -263,19 +264,21 @@ def test_a_resumed_run_says_where_it_began_and_keeps_that(stopped, caplog):
 
 def test_a_loss_that_is_no_number_is_never_the_best_and_stops_nothing(tmp_path, monkeypatch):
     """Of one epoch's validation; the run is killed while it scores, and resumed."""
-    loss = ReaderModule._loss
+    loss, seen = ReaderLesson.loss, []
 
-    def without_first(module, batch, logits):
-        value = loss(module, batch, logits)
-        return value if module.training or module.global_step > 1 else value * math.nan
+    def without_first(lesson, split, batch, logits):
+        value = loss(lesson, split, batch, logits)
+        seen.extend([split] if split == "dev" else [])
+        return value * math.nan if split == "dev" and len(seen) == 1 else value
 
-    monkeypatch.setattr(ReaderModule, "_loss", without_first)
+    monkeypatch.setattr(ReaderLesson, "loss", without_first)
     data = write_squad(tmp_path / "few.json", FEW)
     model = make_model("bert", tmp_path / "encoder")
     changes = {"epochs": 4, "batch_size": 6, "learning_rate": 1e-3, "keep": KeepConfig(best_by="loss", patience=2)}
     dokhae.train(config(model, data, tmp_path / "whole", **changes), show=False)
     best = [path.name for path in (tmp_path / "whole" / "checkpoints").glob("best*")]
     assert len(best) == 1 and "nan" not in best[0]
+    seen.clear()
     train_and_stop(config(model, data, tmp_path / "stopped", **changes), 2, monkeypatch)
     dokhae.resume(tmp_path / "stopped", show=False)
     assert equal(weights(tmp_path / "stopped"), weights(tmp_path / "whole"))

@@ -32,7 +32,8 @@ def train(config: TrainConfig, show: bool = True, watch: Watch | None = None) ->
     """
     with optional("training", "train"):
         from dokhae.training.fit import fit
-    return fit(config, show=show, watch=watch)
+        from dokhae.training.reading import READING
+    return fit(config, READING, show=show, watch=watch)
 
 
 def resume(
@@ -48,7 +49,8 @@ def resume(
     """
     with optional("training", "train"):
         from dokhae.training.fit import resume as go_on
-    return go_on(Path(run), show, trust_remote_code, watch, data)
+        from dokhae.training.reading import READING
+    return go_on(Path(run), READING, show, trust_remote_code, watch, data)
 
 
 def evaluate_run(
@@ -75,5 +77,6 @@ def reproduce(
     out: the new run folder; RUN-again unless given. Raises DokhaeError with exit code 1 where scores differ.
     """
     with optional("training", "train"):
+        from dokhae.training.reading import READING
         from dokhae.training.reproduction import reproduce as run_again
-    return run_again(Path(run), None if out is None else Path(out), show, trust_remote_code)
+    return run_again(Path(run), READING, None if out is None else Path(out), show, trust_remote_code)

@@ -12,16 +12,16 @@ import dokhae
 from dokhae.errors import SettingsError
 from dokhae.files import sha256
 from dokhae.training import runs
-from dokhae.training.config import TrainConfig
 from dokhae.training.identity import Identity
 from dokhae.training.processes import Processes
+from dokhae.training.run_config import RunConfig
 
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy")  # beside dokhae's own code
 PLACES = ("train", "dev", "model")  # may lie elsewhere on each machine; their content is compared
 SHOWN = 12  # characters of a hash
 
 
-def check_code(config: TrainConfig, processes: Processes) -> None:
+def check_code(config: RunConfig, processes: Processes) -> None:
     """SettingsError in all processes where one of them has other code, packages or settings than the first."""
     if processes.size == 1:
         return
@@ -31,7 +31,7 @@ def check_code(config: TrainConfig, processes: Processes) -> None:
     _compare(facts | {f"setting {name}": str(value) for name, value in settings.items()}, processes)
 
 
-def check_content(config: TrainConfig, identity: Identity, processes: Processes) -> None:
+def check_content(config: RunConfig, identity: Identity, processes: Processes) -> None:
     """SettingsError in all processes where one of them has other data files or another encoder than the first."""
     if processes.size == 1:
         return

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 import lightning.pytorch as pl
 import torch
@@ -20,12 +20,17 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from dokhae.errors import DataError, DokhaeError, TrainingError
 from dokhae.files import atomic_path
-from dokhae.training.config import TrainConfig, Watch
 from dokhae.training.identity import KEY, Identity
 from dokhae.training.processes import Processes
+from dokhae.training.run_config import RunConfig, Watch
 
-WATCHED = {"loss": ("dev_loss", "min"), "em": ("dev_em", "max"), "f1": ("dev_f1", "max")}
 LAST = "last.ckpt"
+DEV = "dev_"  # how the names of what is logged of the dev split begin
+
+
+def watched(best_by: str) -> tuple[str, Literal["min", "max"]]:
+    """What is logged of the dev split under a name, and which way is better."""
+    return f"{DEV}{best_by}", "min" if best_by == "loss" else "max"
 
 
 def best_in(checkpoint: dict[str, Any]) -> list[str]:
@@ -91,7 +96,7 @@ class Checkpoints(pl.Callback):
 
     def __init__(
         self,
-        config: TrainConfig,
+        config: RunConfig,
         steps: int,
         identity: Identity,
         watch: Watch | None = None,
@@ -194,9 +199,9 @@ class Checkpoints(pl.Callback):
 
     def keep_if_best(self, trainer: pl.Trainer) -> None:
         """Save the model under its score if it is among the k best, and drop the one it pushes out."""
-        if self.keep.best_by not in WATCHED:
+        if self.keep.best_by == "last":
             return
-        name, mode = WATCHED[self.keep.best_by]
+        name, mode = watched(self.keep.best_by)
         value = float(trainer.callback_metrics[name])
         score = (value if mode == "max" else -value) if math.isfinite(value) else -math.inf
         file = f"best-step={trainer.global_step}-{name}={value:.4f}.ckpt"
@@ -212,7 +217,8 @@ class Checkpoints(pl.Callback):
 
     def _tell(self, trainer: pl.Trainer) -> None:
         if self.watch is not None and self.processes.first:
-            scores = {name: float(trainer.callback_metrics[key]) for name, (key, _) in WATCHED.items()}
+            found = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith(DEV)}
+            scores = {name.removeprefix(DEV): value for name, value in found.items()}
             self.watch(trainer.global_step, scores)
 
     def _save(self, trainer: pl.Trainer, file: str, weights_only: bool = False) -> None:
@@ -221,7 +227,7 @@ class Checkpoints(pl.Callback):
             try:
                 self.io.refuse_failed()
             except DataError as error:
-                raise DataError(f"{error}; make room, then {self._advice()}") from None
+                raise DataError(f"{error}; make room, then {self.config.go_on}") from None
 
     def _is_time(self, step: int) -> bool:
         every, minutes = self.config.checkpoint_every, self.config.checkpoint_minutes
@@ -230,7 +236,7 @@ class Checkpoints(pl.Callback):
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self.asked:
-            raise Interrupted(f"stopped at once; {self._advice()}")
+            raise Interrupted(f"stopped at once; {self.config.go_on}")
         self.asked = True
         if self.processes.first:  # not sys.stderr: the signal may have come while it was being written to
             os.write(2, b"\nstopping: this step is finished and saved first (once more stops at once)\n")
@@ -239,7 +245,4 @@ class Checkpoints(pl.Callback):
         self.asked = self.processes.any(self.asked)[0]
         with self.processes.together():
             if self.asked and trainer.global_step < self.steps:
-                raise Interrupted(f"stopped after step {trainer.global_step} of {self.steps}; {self._advice()}")
-
-    def _advice(self) -> str:
-        return f"go on with: dokhae train --resume {self.config.out}"
+                raise Interrupted(f"stopped after step {trainer.global_step} of {self.steps}; {self.config.go_on}")

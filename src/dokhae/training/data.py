@@ -136,7 +136,7 @@ def in_turn(dealt: Sequence[Sequence[Item]]) -> list[Item]:
     return [own[place] for place in range(longest) for own in dealt if place < len(own)]
 
 
-class ReaderData(pl.LightningDataModule):
+class TrainingData(pl.LightningDataModule):
     """The two splits of a run."""
 
     def __init__(

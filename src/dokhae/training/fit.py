@@ -1,4 +1,4 @@
-"""fit(): the whole of one training, from a TrainConfig to a finished run folder."""
+"""fit(): the whole of one training, from its settings to a finished run folder."""
 
 from __future__ import annotations
 
@@ -12,31 +12,33 @@ from typing import Any
 
 from dokhae.errors import SettingsError
 from dokhae.files import clear_left_over, make_folder, read_json
-from dokhae.model import loading
 from dokhae.model.devices import choose_device
 from dokhae.model.packing import is_packed
 from dokhae.model.span import explained_memory
-from dokhae.training import cluster, results, runs
+from dokhae.training import cluster, runs
 from dokhae.training.agreement import check_code, check_content
 from dokhae.training.checkpoints import LAST, Checkpoints
-from dokhae.training.config import TrainConfig, Watch
-from dokhae.training.data import ReaderData
+from dokhae.training.data import TrainingData
 from dokhae.training.folder import alone_in, explained_disk, refuse_taken
 from dokhae.training.identity import Identity, check_same
 from dokhae.training.isolation import isolated
 from dokhae.training.meeting import explained_loss, joined
-from dokhae.training.module import ReaderModule
-from dokhae.training.optimizers import freeze
-from dokhae.training.preparing import Start, check_seen, keep_still, load, make_data, readied, settled, started
+from dokhae.training.module import TrainingModule
+from dokhae.training.optimizers import check_optimizer, freeze
+from dokhae.training.preparing import Start, check_seen, keep_still, settled, started
 from dokhae.training.processes import Processes
+from dokhae.training.run_config import Config, RunConfig, Watch
+from dokhae.training.task import Task
 from dokhae.training.trackers import tracked
-from dokhae.training.trainers import make_trainer, quiet
+from dokhae.training.trainers import check_strategy, make_trainer, quiet
+from dokhae.training.weights import take_best
 
 log = logging.getLogger("dokhae")
 
 
 def fit(
-    config: TrainConfig,
+    config: Config,
+    task: Task[Config],
     show: bool = True,
     watch: Watch | None = None,
     resumed: bool = False,
@@ -57,36 +59,39 @@ def fit(
         cluster.check_place(config.strategy, choose_device(config.device))
         if not resumed and config.nodes == 1:  # of several, another one may have begun
             refuse_taken(config.out)
-        task = partial(fit, config, show, None, resumed, before)
-        return dict(launch(config, task, go_on(config)))
+        return dict(launch(config, partial(fit, config, task, show, None, resumed, before), config.go_on))
     device = choose_device(config.device)
-    meeting = joined(config, device, go_on(config))
-    with isolated(), explained_disk(config.out), meeting as processes, contextlib.ExitStack() as held:
+    meeting = joined(config, device, config.go_on)
+    with isolated(), explained_disk(config), meeting as processes, contextlib.ExitStack() as held:
         with processes.together():
-            config = settled(config, device, processes)
+            config = settled(config, device, processes, task)
             if processes.first:
                 held.enter_context(alone_in(config.out))
         check_code(config, processes)
         start = started(config, resumed, before, processes)
         if start.is_finished:
             return dict(processes.broadcast(_report(config.out) if processes.first else {}))
-        return _fit(config, device, show and processes.first, watch, start, processes)
-
-
-def go_on(config: TrainConfig) -> str:
-    """What to do after a training was stopped."""
-    return f"go on with: dokhae train --resume {config.out}"
+        return _fit(config, task, device, show and processes.first, watch, start, processes)
 
 
 def _fit(
-    config: TrainConfig, device: str, show: bool, watch: Watch | None, start: Start, processes: Processes
+    config: Config,
+    task: Task[Config],
+    device: str,
+    show: bool,
+    watch: Watch | None,
+    start: Start,
+    processes: Processes,
 ) -> dict[str, Any]:
     with processes.together():
-        loaded = load(config, device)
+        loaded = task.load(config, device)
+        check_optimizer(loaded.model, config, device)
+        check_strategy(loaded.model, config, device)
         if start.before is not None:
             check_same(loaded.identity, start.before, config.model, str(config.out))
     check_content(config, loaded.identity, processes)
-    data = processes.local_first(lambda: make_data(loaded, config, show, processes))
+    lesson = processes.local_first(lambda: loaded.lesson(show, processes))
+    data = lesson.data
     with processes.together():
         if processes.first and not (start.resumed and (config.out / "config.yaml").exists()):
             runs.create(config, cluster.job())
@@ -94,13 +99,13 @@ def _fit(
     steps = step_count(config, len(batches))
     if config.batch_tokens is not None:
         log.info("batches of up to %d tokens: %.1f windows on average", config.batch_tokens, batches.mean_windows)
-    if config.null_windows is not None:
+    if len(batches.chosen) < data.train.features.window_count:
         log.info("training: on %d of %d windows", len(batches.chosen), data.train.features.window_count)
     log.info("training: %d steps on %s in %s%s", steps, device, config.precision, processes.in_words())
     if not is_packed(loaded.model):
         log.info("training: in batches of similar length, padded: %s cannot take windows end to end",
                  type(loaded.model).__name__)  # fmt: skip
-    module = ReaderModule(loaded.model.train(), data, loaded.benchmark, config, steps, loaded.trimmer)
+    module = TrainingModule(loaded.model.train(), lesson, config, steps)
     if processes.size > 1:  # DDP has to know before it takes the model
         freeze(loaded.model, config)
         keep_still(module)
@@ -108,17 +113,15 @@ def _fit(
     with contextlib.ExitStack() as record, explained_memory():
         if processes.first:
             record.enter_context(runs.recorded(config, loaded.identity, device, steps, processes.hosts))
-        record.enter_context(explained_loss(go_on(config)))  # the record has to know it from a failure
+        record.enter_context(explained_loss(config.go_on))  # the record has to know it from a failure
         _train(module, data, checkpoints, device, show)
         if config.strategy == "fsdp":  # whose parts of the weights are of no use to others
-            module.model = loading.load_model(loading.locate(config.model), config.trust_remote_code)
-            readied(loaded.fast, module.model, config)
-        rewritten_by = loaded.tokenizer.rewritten_by
-        settings = results.keep_model(config, module, checkpoints, loaded.fast, loaded.benchmark, rewritten_by)
-        return results.score(config, module, loaded.benchmark, settings, device, show)
+            module.model = loaded.anew()
+        take_best(module, checkpoints)
+        return lesson.finish(module.model, device, show)
 
 
-def _train(module: ReaderModule, data: ReaderData, checkpoints: Checkpoints, device: str, show: bool) -> None:
+def _train(module: TrainingModule, data: TrainingData, checkpoints: Checkpoints, device: str, show: bool) -> None:
     last, processes = checkpoints.folder / LAST, data.processes
     with quiet(), contextlib.ExitStack() as told:
         trackers = []
@@ -143,7 +146,7 @@ def _train(module: ReaderModule, data: ReaderData, checkpoints: Checkpoints, dev
                 checkpoints.save_last(trainer)  # which now knows of it
 
 
-def step_count(config: TrainConfig, batches: int) -> int:
+def step_count(config: RunConfig, batches: int) -> int:
     """Optimizer steps of the whole run."""
     per_epoch = math.ceil(batches / config.optimizer.accumulate)
     return config.max_steps or max(round(config.epochs * per_epoch), 1)
@@ -151,6 +154,7 @@ def step_count(config: TrainConfig, batches: int) -> int:
 
 def resume(
     run: Path,
+    task: Task[Config],
     show: bool = True,
     trust_remote_code: bool = False,
     watch: Watch | None = None,
@@ -163,10 +167,10 @@ def resume(
     if runs.finished(run):
         log.info("%s is finished; there is nothing left to do", run)
         return _report(run)
-    config = runs.load(run, trust_remote_code, data)
+    config = runs.load(run, task.kind, trust_remote_code, data)
     if data and cluster.first_process():
         runs.create(config)  # the next time they will be there
-    return fit(config, show, watch, resumed=True, before=runs.identity(run))
+    return fit(config, task, show, watch, resumed=True, before=runs.identity(run))
 
 
 def _report(run: Path) -> dict[str, Any]:

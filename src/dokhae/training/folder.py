@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from dokhae.errors import DataError, SettingsError
 from dokhae.files import make_folder, refuse_full_folder
+from dokhae.training.run_config import RunConfig
 
 
 def refuse_taken(run: Path) -> None:
@@ -38,12 +39,11 @@ def alone_in(run: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def explained_disk(run: Path) -> Iterator[None]:
+def explained_disk(config: RunConfig) -> Iterator[None]:
     """DataError with advice where the disk takes no more, whoever was writing."""
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
-        raise DataError(f"{run}: cannot be written: {error.strerror}; make room, then go on with: "
-                        f"dokhae train --resume {run}") from None  # fmt: skip
+        raise DataError(f"{config.out}: cannot be written: {error.strerror}; make room, then {config.go_on}") from None

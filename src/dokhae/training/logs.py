@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import warnings
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,8 @@ def loggers(run: Path) -> list[Any]:
 class Progress(pl.Callback):
     """Steps done, loss, scores and time left, on stderr."""
 
-    def __init__(self, steps: int, show: bool, f1_label: str) -> None:
-        self.steps, self.show, self.f1_label = steps, show, f1_label
+    def __init__(self, steps: int, show: bool, in_words: Callable[[Mapping[str, float]], str]) -> None:
+        self.steps, self.show, self.in_words = steps, show, in_words  # of dev scores
         self._stack = ExitStack()
         self._update: Update = lambda done, note="", news=False: None  # a resumed run may have no step left
         self._loss = self._scores = ""
@@ -52,10 +53,9 @@ class Progress(pl.Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The scores of the epoch."""
-        metrics = trainer.callback_metrics
-        if "dev_em" in metrics:
-            second = f"{self.f1_label} {float(metrics['dev_f1']):.2f}"
-            self._scores = f"  dev EM {float(metrics['dev_em']):.2f} {second}"
+        said = self.in_words({name: float(value) for name, value in trainer.callback_metrics.items()})
+        if said:
+            self._scores = f"  {said}"
             self._update(trainer.global_step, self._loss + self._scores, news=True)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:

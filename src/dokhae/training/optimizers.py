@@ -12,11 +12,11 @@ from torch import nn
 from transformers import optimization
 
 from dokhae.errors import SettingsError
-from dokhae.training.config import TrainConfig
 from dokhae.training.offload import Groups, OffloadedOptimizer
+from dokhae.training.run_config import RunConfig
 
 
-def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+def make_optimizer(model: nn.Module, config: RunConfig) -> torch.optim.Optimizer:
     """AdamW as the config wants it. Frozen layers take no gradients from here on.
 
     Biases and normalisation weights are not decayed. With layer decay d and L layers the depth is D = L + 2:
@@ -36,7 +36,7 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimiz
     return optimizer
 
 
-def freeze(model: nn.Module, config: TrainConfig) -> dict[str, int]:
+def freeze(model: nn.Module, config: RunConfig) -> dict[str, int]:
     """Take the lowest layers out of training where the config asks for it; returns the depth of each weight."""
     depths = depths_for(model, config)
     for name, weight in model.named_parameters() if config.optimizer.frozen_layers else ():
@@ -45,7 +45,7 @@ def freeze(model: nn.Module, config: TrainConfig) -> dict[str, int]:
     return depths
 
 
-def _groups(model: nn.Module, config: TrainConfig, depths: dict[str, int]) -> Groups:
+def _groups(model: nn.Module, config: RunConfig, depths: dict[str, int]) -> Groups:
     """The weights that learn, by depth and decay, each group with its rate."""
     settings, top = config.optimizer, max(depths.values(), default=0)
     groups: dict[tuple[int, float], list[nn.Parameter]] = {}
@@ -60,14 +60,14 @@ def _groups(model: nn.Module, config: TrainConfig, depths: dict[str, int]) -> Gr
     ]
 
 
-def check_optimizer(model: nn.Module, config: TrainConfig, device: str) -> None:
+def check_optimizer(model: nn.Module, config: RunConfig, device: str) -> None:
     """SettingsError for settings that the model or the device does not go with."""
     depths_for(model, config)
     if config.optimizer.offload and device == "mps":
         raise SettingsError("optimizer.offload saves nothing on mps, whose memory is the CPU's; leave it out")
 
 
-def depths_for(model: nn.Module, config: TrainConfig) -> dict[str, int]:
+def depths_for(model: nn.Module, config: RunConfig) -> dict[str, int]:
     """The depth of each weight where the config asks for it, else none. SettingsError as of make_optimizer."""
     settings = config.optimizer
     if settings.layer_decay == 1 and not settings.frozen_layers:
@@ -131,7 +131,7 @@ class UncorrectedAdamW(torch.optim.AdamW):
                 group.update(lr=rate, eps=epsilon, weight_decay=decay)
 
 
-def make_schedule(optimizer: torch.optim.Optimizer, config: TrainConfig, steps: int) -> Any:  # noqa: ANN401
+def make_schedule(optimizer: torch.optim.Optimizer, config: RunConfig, steps: int) -> Any:  # noqa: ANN401
     """The learning rate by optimizer steps: warm-up, then linear, cosine or polynomial to zero, or constant."""
     settings = config.optimizer
     warmup = int(settings.warmup) if settings.warmup >= 1 else math.ceil(steps * settings.warmup)

@@ -10,8 +10,9 @@ from dokhae.errors import DokhaeError, SettingsError
 from dokhae.files import read_json, sha256, write_json
 from dokhae.model.blocks import FILE_NAME as BLOCK_HEAD
 from dokhae.training import runs
-from dokhae.training.config import TrainConfig
 from dokhae.training.fit import fit
+from dokhae.training.run_config import Config
+from dokhae.training.task import Task
 
 REPORT = "reproduction.json"
 
@@ -22,14 +23,14 @@ class NotReproduced(DokhaeError):
     exit_code = 1
 
 
-def reproduce(run: Path, out: Path | None, show: bool, trust_remote_code: bool) -> dict[str, Any]:
+def reproduce(run: Path, task: Task[Config], out: Path | None, show: bool, trust_remote_code: bool) -> dict[str, Any]:
     """Train again with the settings, data and encoder of a finished run, and compare scores and weights.
 
     out: the new run folder; beside the old one unless given. One that an interrupted call has left is gone on with.
     Returns what its reproduction.json holds. Raises SettingsError where data or encoder have changed, NotReproduced
     where scores (or, without a dev file, weights) differ.
     """
-    config = runs.load(run, trust_remote_code)
+    config = runs.load(run, task.kind, trust_remote_code)
     record = runs.record_of(run)
     if not runs.finished(run) or "encoder" not in record:
         raise SettingsError(f"{run}: has not been trained to its end by this version of dokhae; there is nothing to "
@@ -38,7 +39,7 @@ def reproduce(run: Path, out: Path | None, show: bool, trust_remote_code: bool) 
     if config.dev is not None and not before:
         raise SettingsError(f"{run}: has lost its scores.json; there is nothing to compare with")
     new = replace(config, out=folder_for(run) if out is None else out)
-    train_again(new, run, record, show)
+    train_again(new, task, run, record, show)
     after, same_weights = scores_of(new.out), weights == weights_hash(new.out)
     report = {
         "run": str(run.resolve()),
@@ -55,16 +56,16 @@ def reproduce(run: Path, out: Path | None, show: bool, trust_remote_code: bool) 
     return report
 
 
-def train_again(config: TrainConfig, run: Path, record: dict[str, Any], show: bool) -> None:
+def train_again(config: Config, task: Task[Config], run: Path, record: dict[str, Any], show: bool) -> None:
     """Train into config.out, or go on there, unless that is done."""
     resumed = (config.out / "config.yaml").exists()
-    if resumed and runs.resolved(runs.load(config.out, config.trust_remote_code)) != runs.resolved(config):
+    if resumed and runs.resolved(runs.load(config.out, task.kind, config.trust_remote_code)) != runs.resolved(config):
         raise SettingsError(f"{config.out}: is another training's run folder; name another --out")
     if runs.finished(config.out):
         return
     if not resumed:
         runs.warn_of_another_machine(run, config.device)
-    fit(config, show, resumed=resumed, before=runs.identity_at_start(record))
+    fit(config, task, show, resumed=resumed, before=runs.identity_at_start(record))
 
 
 def scores_of(run: Path) -> dict[str, Any]:

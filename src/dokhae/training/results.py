@@ -1,4 +1,4 @@
-"""What a finished run leaves: model/ with its settings, predictions, null odds and official scores."""
+"""What a reader's finished run leaves: settings in model/, predictions, null odds and official scores."""
 
 from __future__ import annotations
 
@@ -18,17 +18,15 @@ from dokhae.files import sha256, write_json
 from dokhae.korean.trimming import Trimmer
 from dokhae.model.blocks import block_head
 from dokhae.model.devices import Precision, usable_precision
-from dokhae.model.saving import save_model
 from dokhae.model.span import TorchScore
 from dokhae.outputs import write_predictions
 from dokhae.predict import ALONE, World, predict, trim
 from dokhae.progress import track
 from dokhae.settings import NullThreshold, ReaderSettings
-from dokhae.training.checkpoints import LAST, Checkpoints
 from dokhae.training.compiling import as_written
 from dokhae.training.config import TrainConfig
 from dokhae.training.data import Split
-from dokhae.training.module import ReaderModule
+from dokhae.training.processes import Processes
 from dokhae.types import Example, Prediction
 
 log = logging.getLogger("dokhae")
@@ -133,24 +131,16 @@ def texts_of(predictions: Sequence[Prediction]) -> dict[str, str]:
     return {prediction.id: prediction.text for prediction in predictions}
 
 
-def keep_model(
+def settings_of(
     config: TrainConfig,
-    module: ReaderModule,
-    checkpoints: Checkpoints,
-    tokenizer: Any,  # noqa: ANN401 - a transformers tokenizer
     benchmark: Benchmark,
+    model: Any,  # noqa: ANN401 - a transformers model
     rewritten_by: str | None,
 ) -> ReaderSettings:
-    """Write the best weights (the last ones without a dev split) with the tokenizer and the reader's settings."""
-    name = checkpoints.best[0][1] if checkpoints.best else LAST
-    processes = module.data.processes
-    if processes.first:
-        module.model.load_state_dict(weights_in(checkpoints.folder / name))
-    processes.share_weights(module.model)
-    log.info("model: from checkpoints/%s", name)
+    """What a reader has to know of its training; the null threshold is not fitted yet."""
     given = config.null_threshold
     threshold = NullThreshold() if given is None else NullThreshold(given, "set")
-    settings = ReaderSettings(
+    return ReaderSettings(
         benchmark=benchmark.name,
         windows=config.windows,
         decoding=config.decoding,
@@ -160,30 +150,17 @@ def keep_model(
         korean_trim=config.korean_trim,
         morphemes=config.morphemes,
         pages=config.pages if benchmark.html else None,
-        block_head=block_head(module.model) is not None,
+        block_head=block_head(model) is not None,
         rewritten_by=rewritten_by,
     )
-    with processes.together():
-        if processes.first:
-            save_model(config.out / "model", module.model, tokenizer, settings.save)
-    return settings
-
-
-def weights_in(checkpoint: Path) -> dict[str, torch.Tensor]:
-    """The model's weights in a checkpoint, under the names that the model has for them."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    return {name.removeprefix("model."): weight for name, weight in state.items()}
 
 
 def score(
-    config: TrainConfig, module: ReaderModule, benchmark: Benchmark, settings: ReaderSettings, device: str, show: bool
+    scorer: Scorer, model: torch.nn.Module, settings: ReaderSettings, show: bool, processes: Processes
 ) -> dict[str, Any]:
     """Predict the dev split with the final model, fit the null threshold where there is one, write and score."""
-    if module.data.dev is None or config.dev is None:
-        return {}
-    layout, processes = module.data.layout, module.data.processes
-    scorer = Scorer(config, benchmark, module.data.dev, config.dev, layout, device, processes, module.trimmer)
-    scored = scorer(module.model, show)
+    config, benchmark = scorer.config, scorer.benchmark
+    scored = scorer(model, show)
     if scored.trim is not None:
         log.info(scored.trim.in_words())
     report = scored.content(config)

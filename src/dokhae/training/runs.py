@@ -22,9 +22,9 @@ from dokhae.files import make_folder, read_json, sha256, write_json, write_text
 from dokhae.model.devices import choose_device
 from dokhae.records import from_mapping, read_settings, to_mapping
 from dokhae.training.checkpoints import LAST, Interrupted, Pruned
-from dokhae.training.config import TrainConfig
 from dokhae.training.identity import Identity, identity_in
 from dokhae.training.meeting import LostProcess
+from dokhae.training.run_config import Config, RunConfig
 
 log = logging.getLogger("dokhae")
 JOB = "job.json"  # the cluster's job that began the run
@@ -38,7 +38,7 @@ STATUSES = (
 PACKAGES = ("dokhae", "torch", "transformers", "tokenizers", "lightning", "numpy")
 
 
-def create(config: TrainConfig, job: str | None = None) -> None:
+def create(config: RunConfig, job: str | None = None) -> None:
     """Write the run's config.yaml, and make its folder for that. job: what a restart of its job has in common."""
     out = make_folder(config.out)
     if job is not None:
@@ -46,7 +46,7 @@ def create(config: TrainConfig, job: str | None = None) -> None:
     write_text(out / "config.yaml", yaml.safe_dump(resolved(config), sort_keys=False, allow_unicode=True))
 
 
-def resolved(config: TrainConfig) -> dict[str, Any]:
+def resolved(config: RunConfig) -> dict[str, Any]:
     """The settings as plain values, with whole paths: a run can be gone on with from another folder."""
     content = dict(to_mapping(config))
     for name in ("train", "dev", "out"):
@@ -54,7 +54,7 @@ def resolved(config: TrainConfig) -> dict[str, Any]:
             content[name] = str(Path(content[name]).resolve())
     if Path(config.model).expanduser().is_dir():
         content["model"] = str(Path(config.model).expanduser().resolve())
-    table, ending, row = (config.recipe or "").partition(".yaml/")
+    table, ending, row = (content.get("recipe") or "").partition(".yaml/")
     if ending:  # a table of one's own
         content["recipe"] = f"{Path(table).expanduser().resolve()}{ending}{row}"
     return content
@@ -62,11 +62,13 @@ def resolved(config: TrainConfig) -> dict[str, Any]:
 
 def load(
     run: Path,
+    kind: type[Config],
     trust_remote_code: bool = False,
     data: Mapping[str, Path] | None = None,
     used: Sequence[str] = ("train", "dev"),
-) -> TrainConfig:
-    """The settings that a run was started with. SettingsError where the data that is used is no longer the same.
+) -> Config:
+    """The settings that a run was started with. SettingsError where the data that is used is no longer the same, or
+    the run is of another kind.
 
     trust_remote_code has to be said again: the run folder may be somebody else's. data: where "train" and "dev" are
     now, if they have moved.
@@ -74,7 +76,10 @@ def load(
     path = run / "config.yaml"
     if not path.exists():
         raise SettingsError(f"{run}: is not a run folder (it has no config.yaml)")
-    config = replace(from_mapping(TrainConfig, read_settings(path), str(path)), out=run)
+    content = read_settings(path)
+    if kind.mark not in content:
+        raise SettingsError(f"{path}: has no {kind.mark}: it is no run of `{kind.verb}`; use the verb that began it")
+    config = replace(from_mapping(kind, content, str(path)), out=run)
     if config.trust_remote_code and not trust_remote_code:
         raise SettingsError(f"{run}: runs Python code that comes with its model; allow that with --trust_remote_code")
     moved = data or {}
@@ -86,7 +91,7 @@ def load(
     return config
 
 
-def begun_by(job: str | None, config: TrainConfig) -> bool:
+def begun_by(job: str | None, config: RunConfig) -> bool:
     """Whether this very job, which was started again, has begun this very training in its run folder."""
     path, settings = config.out / JOB, config.out / "config.yaml"
     if job is None or not path.exists() or read_json(path) != {"job": job}:
@@ -160,13 +165,13 @@ def record_of(run: Path) -> dict[str, Any]:
     return content
 
 
-def data_hashes(config: TrainConfig) -> dict[str, str]:
+def data_hashes(config: RunConfig) -> dict[str, str]:
     """SHA-256 of the run's data files."""
     return {str(file.resolve()): sha256(file) for file in (config.train, config.dev) if file is not None}
 
 
 @contextlib.contextmanager
-def recorded(config: TrainConfig, identity: Identity, device: str, steps: int, hosts: Sequence[str]) -> Iterator[None]:
+def recorded(config: RunConfig, identity: Identity, device: str, steps: int, hosts: Sequence[str]) -> Iterator[None]:
     """Keep run.json true: running, finished, interrupted, pruned or failed. A resumed run's goes on.
 
     hosts: the machine of each process.
@@ -206,7 +211,7 @@ def recorded(config: TrainConfig, identity: Identity, device: str, steps: int, h
         with contextlib.suppress(DataError):  # of a full disk; what went wrong before is what has to be told
             write(status)
         if isinstance(error, KeyboardInterrupt):  # outside of the training loop, where nothing is left to save
-            raise Interrupted(f"stopped; go on with: dokhae train --resume {config.out}") from None
+            raise Interrupted(f"stopped; {config.go_on}") from None
         raise
     write("finished")
 

@@ -18,11 +18,12 @@ from dokhae.model import loading
 from dokhae.model.devices import choose_device
 from dokhae.training import runs
 from dokhae.training.checkpoints import LAST, best_in
-from dokhae.training.config import Which
+from dokhae.training.config import TrainConfig, Which
 from dokhae.training.identity import read_checkpoint
-from dokhae.training.preparing import readied
-from dokhae.training.results import Scorer, weights_in
+from dokhae.training.reading import readied
+from dokhae.training.results import Scorer
 from dokhae.training.splits import make_split, read_split
+from dokhae.training.weights import weights_in
 
 log = logging.getLogger("dokhae")
 
@@ -36,7 +37,7 @@ class Kept(NamedTuple):
 
 def score_checkpoints(run: Path, which: Which, device: str, show: bool, trust_remote_code: bool) -> dict[str, Any]:
     """Score a run's checkpoints on its dev file and write its best_results.json; returns what that holds."""
-    config = runs.load(run, trust_remote_code, used=("dev",))
+    config = runs.load(run, TrainConfig, trust_remote_code, used=("dev",))
     if not os.access(run, os.W_OK):
         raise DataError(f"{run}: no permission to write best_results.json there; check its owner and mode")
     if config.dev is None:

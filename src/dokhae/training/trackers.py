@@ -14,12 +14,12 @@ from lightning.pytorch.loggers import MLFlowLogger, WandbLogger
 from dokhae.errors import MissingExtra, TrainingError
 from dokhae.files import read_json, write_json
 from dokhae.records import to_mapping
-from dokhae.training.config import TrainConfig
+from dokhae.training.run_config import RunConfig
 
 FILE_NAME = "trackers.json"  # in the run folder: tracker -> the number it knows the run by
 
 
-def check_trackers(config: TrainConfig) -> None:
+def check_trackers(config: RunConfig) -> None:
     """MissingExtra where a tracker that the config asks for is not installed."""
     for name, wanted in (("mlflow", config.track.mlflow), ("wandb", config.track.wandb)):
         if wanted and find_spec(name) is None:
@@ -27,7 +27,7 @@ def check_trackers(config: TrainConfig) -> None:
 
 
 @contextlib.contextmanager
-def tracked(config: TrainConfig) -> Iterator[list[Any]]:
+def tracked(config: RunConfig) -> Iterator[list[Any]]:
     """The loggers of the trackers that the config asks for, told the settings, and closed after the block."""
     path = config.out / FILE_NAME
     numbers: dict[str, str] = read_json(path) if path.exists() else {}
@@ -50,7 +50,7 @@ def tracked(config: TrainConfig) -> Iterator[list[Any]]:
             wandb.finish()  # the next training of this process is another run
 
 
-def _mlflow(config: TrainConfig, numbers: dict[str, str]) -> MLFlowLogger:
+def _mlflow(config: RunConfig, numbers: dict[str, str]) -> MLFlowLogger:
     with _reached("MLflow", "MLFLOW_TRACKING_URI"):
         logger = MLFlowLogger(
             experiment_name=config.track.project,
@@ -62,7 +62,7 @@ def _mlflow(config: TrainConfig, numbers: dict[str, str]) -> MLFlowLogger:
         return logger
 
 
-def _wandb(config: TrainConfig, numbers: dict[str, str]) -> WandbLogger:
+def _wandb(config: RunConfig, numbers: dict[str, str]) -> WandbLogger:
     numbers.setdefault("wandb", uuid.uuid4().hex[:8])
     with _reached("Weights & Biases", "WANDB_MODE=offline"):
         logger = WandbLogger(

@@ -14,27 +14,27 @@ from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy
 
 from dokhae.errors import SettingsError
-from dokhae.training.checkpoints import WATCHED, Checkpoints
+from dokhae.training.checkpoints import Checkpoints, watched
 from dokhae.training.cluster import check_place
 from dokhae.training.compiling import CompileCost
-from dokhae.training.config import TrainConfig
 from dokhae.training.logs import Progress, loggers
-from dokhae.training.module import ReaderModule
+from dokhae.training.module import TrainingModule
 from dokhae.training.processes import Processes
+from dokhae.training.run_config import RunConfig
 
 LIGHTNING_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
 def make_trainer(
-    module: ReaderModule, checkpoints: Checkpoints, device: str, show: bool, trackers: list[Any]
+    module: TrainingModule, checkpoints: Checkpoints, device: str, show: bool, trackers: list[Any]
 ) -> pl.Trainer:
     """The trainer of this process. Run folder, progress, loggers and trackers are the first process's."""
     config, processes = module.config, module.data.processes
-    callbacks: list[Any] = [Progress(module.steps, show, module.benchmark.rule.f1_label)]
+    callbacks: list[Any] = [Progress(module.steps, show, module.lesson.in_words)]
     if config.compile:
         callbacks.append(CompileCost())
     if config.keep.patience is not None:
-        monitor, mode = WATCHED[config.keep.best_by]
+        monitor, mode = watched(config.keep.best_by)
         callbacks.append(
             EarlyStopping(
                 monitor,
@@ -67,7 +67,7 @@ def make_trainer(
     )
 
 
-def strategy_of(model: torch.nn.Module, config: TrainConfig, processes: Processes) -> Any:  # noqa: ANN401 - Lightning's
+def strategy_of(model: torch.nn.Module, config: RunConfig, processes: Processes) -> Any:  # noqa: ANN401 - Lightning's
     """How several processes share the work, and with FSDP the weights. torch's groups are there already."""
     if processes.size == 1:
         return "auto"
@@ -80,7 +80,7 @@ def strategy_of(model: torch.nn.Module, config: TrainConfig, processes: Processe
     return DDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True)
 
 
-def check_strategy(model: torch.nn.Module, config: TrainConfig, device: str) -> None:
+def check_strategy(model: torch.nn.Module, config: RunConfig, device: str) -> None:
     """SettingsError for a strategy that device, model or settings do not go with."""
     if config.strategy != "fsdp":
         return

@@ -1,0 +1,141 @@
+"""What every training is told, whatever it learns: the encoder, the data, the steps, the machine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal, TypeVar
+
+from dokhae.errors import SettingsError
+
+Watch = Callable[[int, dict[str, float]], None]  # (optimizer steps done, the loss and the scores on the dev file)
+Config = TypeVar("Config", bound="RunConfig")
+Bound = tuple[str, float | None, float]  # a number's name, what it is, and the least that it may be
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerConfig:
+    """AdamW, its schedule and its gradients. Biases and normalisation weights are never decayed."""
+
+    weight_decay: float = 0.01
+    adam_epsilon: float = 1e-8
+    schedule: Literal["linear", "cosine", "polynomial", "constant"] = "linear"
+    warmup: float = 0.1  # below 1: share of all steps; from 1 on: steps
+    clip: float = 1.0  # largest global norm of the gradients; 0 = no clipping
+    accumulate: int = 1  # batches per optimizer step
+    no_bias_correction: bool = False  # Adam as BERT's own code has it: the first steps are larger
+    layer_decay: float = 1.0  # each layer learns this much slower than the one above it; 1 = all alike
+    frozen_layers: int = 0  # lowest layers that do not learn, and with them the embeddings
+    offload: bool = False  # Adam's state and step on the CPU: half the device's memory for weights, slower steps
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Which checkpoints stay, which model is the result, and when to stop early."""
+
+    best_by: str  # loss, or one of the scores that are taken on the dev file; last: the last model, whatever it scores
+    best: int = 1  # how many of the best checkpoints are kept
+    patience: int | None = None  # epochs without a better score before training stops
+
+
+@dataclass(frozen=True, slots=True)
+class TrackConfig:
+    """Experiment trackers that are told what TensorBoard and metrics.csv are told; each has to be installed."""
+
+    mlflow: bool = False  # where: MLFLOW_TRACKING_URI
+    wandb: bool = False  # online or not: WANDB_MODE
+    project: str = "dokhae"  # MLflow's experiment, W&B's project
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """Settings of one training run that do not hang on what is learned."""
+
+    verb: ClassVar[str]  # the command that runs it, and goes on with it
+    mark: ClassVar[str]  # a setting that this kind of run alone has
+
+    model: str  # encoder: hub name or local folder
+    train: Path  # training data
+    out: Path  # run folder to create
+    dev: Path | None = None  # data to score after each epoch; without it the last weights are the result
+    epochs: float  # passes over the training data; a part of one is allowed
+    max_steps: int | None = None  # optimizer steps; wins over epochs
+    batch_size: int  # of what the model reads at once, per batch and device
+    batch_tokens: int | None = None  # instead, training batches of as many as hold so many tokens
+    devices: int | None = None  # processes on each machine, one a device; as many as the launcher started, else 1
+    nodes: int = 1  # machines
+    strategy: Literal["auto", "ddp", "fsdp"] = "auto"  # of several processes: each has all weights (ddp), or a part
+    learning_rate: float
+    seed: int = 42
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # auto: the fastest here (`dokhae doctor` says which)
+    compile: bool = False  # the encoder, by torch.compile: its first steps take a minute, the later ones less
+    max_train_examples: int | None = None  # for a try-out: only the first N
+    max_dev_examples: int | None = None
+    checkpoint_every: int | None = None  # optimizer steps; a checkpoint is always saved after each epoch
+    checkpoint_minutes: float = 10.0  # and this long after the last one; 0 = not by time
+    trust_remote_code: bool = False  # run Python code that comes with the model
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    keep: Keep
+    track: TrackConfig = field(default_factory=TrackConfig)
+
+    def __post_init__(self) -> None:
+        """Take text for paths, and refuse numbers that mean nothing before anything heavy is loaded."""
+        for name in ("train", "dev", "out"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, Path(getattr(self, name)).expanduser())
+        self._refuse_numbers()
+        if self.dev is None and self.keep.patience is not None:
+            raise SettingsError("keep.patience needs a dev file to watch")
+        if self.keep.best_by == "last" and self.keep.patience is not None:
+            raise SettingsError("keep.patience needs a score to watch; keep.best_by can be loss or a score")
+
+    @property
+    def go_on(self) -> str:
+        """What to do after the training was stopped."""
+        return f"go on with: {self.verb} --resume {self.out}"
+
+    def _refuse_numbers(self) -> None:
+        for name, value, lowest in self._bounded():
+            if value is not None and (not value >= lowest or not math.isfinite(value)):  # NaN is refused too
+                raise SettingsError(f"{name} is {value}; it has to be at least {lowest:g}")
+        for name, value in (
+            ("epochs", self.epochs),
+            ("learning_rate", self.learning_rate),
+            ("optimizer.layer_decay", self.optimizer.layer_decay),
+        ):
+            if value == 0:
+                raise SettingsError(f"{name} is 0; it has to be above 0")
+        if self.optimizer.layer_decay > 1:
+            raise SettingsError(f"optimizer.layer_decay is {self.optimizer.layer_decay}; it can be at most 1")
+        if self.seed >= 2**32:
+            raise SettingsError(f"seed is {self.seed}; it has to be below 2**32")
+
+    def _bounded(self) -> list[Bound]:
+        """Numbers and the least that each may be."""
+        optimizer, keep = self.optimizer, self.keep
+        return [
+            ("epochs", self.epochs, 0),
+            ("learning_rate", self.learning_rate, 0),
+            ("batch_size", self.batch_size, 1),
+            ("batch_tokens", self.batch_tokens, 1),
+            ("devices", self.devices, 1),
+            ("nodes", self.nodes, 1),
+            ("max_steps", self.max_steps, 1),
+            ("checkpoint_every", self.checkpoint_every, 1),
+            ("checkpoint_minutes", self.checkpoint_minutes, 0),
+            ("max_train_examples", self.max_train_examples, 1),
+            ("max_dev_examples", self.max_dev_examples, 1),
+            ("seed", self.seed, 0),
+            ("optimizer.weight_decay", optimizer.weight_decay, 0),
+            ("optimizer.adam_epsilon", optimizer.adam_epsilon, 0),
+            ("optimizer.accumulate", optimizer.accumulate, 1),
+            ("optimizer.warmup", optimizer.warmup, 0),
+            ("optimizer.clip", optimizer.clip, 0),
+            ("optimizer.layer_decay", optimizer.layer_decay, 0),
+            ("optimizer.frozen_layers", optimizer.frozen_layers, 0),
+            ("keep.best", keep.best, 1),
+            ("keep.patience", keep.patience, 1),
+        ]
