@@ -56,7 +56,7 @@ def test_whole_words(shared, examples, vocabulary, exact_match, f1, tokens):
     [
         (MBERT, "particles", 99.86, 9), (V1, "particles", 99.46, 21),
         pytest.param(MBERT, "kiwi", 99.88, 14, marks=pytest.mark.slow), (V1, "kiwi", 99.83, 32),
-        (V2, "particles", None, 4), (KR_BERT, "particles", None, 10),
+        (V2, "particles", None, 4), pytest.param(KR_BERT, "particles", None, 10, marks=pytest.mark.slow),
     ],
 )  # fmt: skip
 def test_words_that_are_cut(shared, dev, vocabulary, split, exact_match, more_tokens):

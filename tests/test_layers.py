@@ -47,6 +47,7 @@ ROOMS = {
     "model": Room(
         third="numpy torch transformers huggingface_hub tokenizers", late_third="sentencepiece safetensors tensorflow"
     ),
+    "convert": Room(ours="data model", late_third="numpy torch transformers tokenizers safetensors tensorflow"),
     "decoding": Room(ours="korean pages", third="numpy"),
     "metrics": Room(third="numpy bs4"),
     "benchmarks": Room(ours="data metrics"),
@@ -68,6 +69,11 @@ ROOMS = {
         third="numpy torch lightning transformers filelock",
         late_third="wandb",
     ),
+    "tasks": Room(
+        ours="encoding korean model data metrics training settings predict",
+        third="numpy torch lightning transformers",
+        late_third="pyarrow",
+    ),
     "recipes": Room(ours="training.config training.contexts benchmarks"),
     "sweeps": Room(
         ours="training recipes benchmarks report.figures",
@@ -75,7 +81,10 @@ ROOMS = {
         late_third="matplotlib",
     ),
     "cli": Room(
-        ours="encoding decoding korean training.config", late=EVERYTHING, third="tyro", late_third=" ".join(HEAVY)
+        ours="encoding decoding korean training.config tasks.config",
+        late=EVERYTHING,
+        third="tyro",
+        late_third=" ".join(HEAVY),
     ),
     "__init__": Room(late=EVERYTHING),
     "__main__": Room(ours="cli"),
@@ -218,6 +227,7 @@ def run_verb(*arguments: str) -> tuple[str, list[str]]:
         "dokhae.ceiling",
         "dokhae.recipes",
         "dokhae.sweeps",
+        "dokhae.tasks",
     ],  # fmt: skip
 )
 def test_importing_the_api_loads_nothing_heavy(module):
@@ -241,6 +251,8 @@ def test_help_loads_nothing_heavy():
     [
         "train", "predict", "evaluate", "ask", "ceiling", "scratch", "recipes", "sweep", "demo", "doctor",
         "data", "data download", "data audit", "data convert",
+        "convert", "convert tf", "convert pytorch", "convert verify",
+        "classify", "classify train", "classify predict", "classify evaluate", "features",
     ],
 )  # fmt: skip
 def test_the_help_of_a_verb_loads_nothing_heavy(verb):

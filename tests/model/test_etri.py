@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from dokhae.errors import MissingExtra, ModelError, SettingsError
 from dokhae.model import inputs, loading
 from dokhae.model.etri import SIZES, VOCABULARY
 from dokhae.model.saving import save_model
-from dokhae.model.tensorflow import read_checkpoint, weight_name, weights_of
+from dokhae.model.tensorflow import read_checkpoint, weights_of
 from etri_on_the_spot import (
     ENTRIES,
     POSITIONS,
@@ -370,28 +371,11 @@ def variables() -> dict[str, np.ndarray]:
 
 def test_variables_become_the_weights_they_are():
     made = variables()
-    weights = weights_of(made, made.__getitem__)
+    weights = weights_of(made, made.__getitem__, Path("made"))
     own = {name: weight for name, weight in pretrained().state_dict().items() if name.startswith("bert.")}
     assert weights.keys() == own.keys()
     for name, weight in own.items():
         assert torch.equal(weights[name], weight), name
-
-
-@pytest.mark.parametrize(
-    ("variable", "name"),
-    [
-        ("bert/embeddings/word_embeddings", "bert.embeddings.word_embeddings.weight"),
-        ("bert/embeddings/LayerNorm/beta", "bert.embeddings.LayerNorm.bias"),
-        ("bert/encoder/layer_11/output/dense/kernel", "bert.encoder.layer.11.output.dense.weight"),
-        ("bert/pooler/dense/bias", "bert.pooler.dense.bias"),
-        ("bert/pooler/dense/kernel/adam_m", None),
-        ("cls/predictions/transform/dense/kernel", None),
-        ("global_step", None),
-        ("bert", None),
-    ],
-)  # fmt: skip
-def test_the_names_of_variables(variable, name):
-    assert weight_name(variable) == name
 
 
 def test_a_checkpoint_needs_tensorflow_and_names_the_extra(folder, monkeypatch):

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from dokhae.model.devices import autocast
 from dokhae.model.frozen import FrozenLinear, frozen
 from dokhae.model.loading import load_model, locate
-from dokhae.model.span import TorchScore, autocast, span_logits
+from dokhae.model.span import TorchScore, span_logits
 from rows import LENGTHS, YES, inputs, windows
 from tiny_models import make_model
 

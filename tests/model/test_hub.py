@@ -14,7 +14,7 @@ import pytest
 from dokhae import Reader
 from dokhae.encoding import WindowConfig
 from dokhae.errors import ModelError
-from dokhae.model import loading
+from dokhae.model import finding, loading
 from dokhae.settings import ReaderSettings
 from model.local_hub import NAME, served
 
@@ -113,7 +113,7 @@ def test_a_hub_out_of_reach(endpoint, closed_port):
 
 
 def test_a_hub_that_does_not_answer(endpoint, published, monkeypatch):
-    monkeypatch.setattr(loading, "HUB_TIMEOUT", 0.2)
+    monkeypatch.setattr(finding, "HUB_TIMEOUT", 0.2)
     with served(published, delay=0.6) as hub:
         endpoint(hub.url)
         with pytest.raises(ModelError, match="the hub cannot be reached .*timed out"):

@@ -10,7 +10,7 @@ from transformers.utils import logging as transformers_logging
 
 from dokhae import Reader
 from dokhae.errors import ModelError
-from dokhae.model import inputs, loading
+from dokhae.model import finding, inputs, loading
 from tiny_models import FAMILIES, POSITIONS, make_model, shared_tokenizer
 from tokenizers_on_the_spot import train_luke
 
@@ -193,9 +193,9 @@ def test_a_file_of_a_folder_is_found(tiny_bert):
 def test_quiet_gives_back_what_it_took():
     logger = logging.getLogger("transformers")
     before = logger.level, transformers_logging.is_progress_bar_enabled()
-    with pytest.raises(ValueError, match="inside"), loading.quiet():
+    with pytest.raises(ValueError, match="inside"), finding.quiet():
         assert (logger.level, transformers_logging.is_progress_bar_enabled()) == (logging.ERROR, False)
         raise ValueError("inside")
     assert (logger.level, transformers_logging.is_progress_bar_enabled()) == before
-    with loading.quiet(bars=True):
+    with finding.quiet(bars=True):
         assert transformers_logging.is_progress_bar_enabled() is before[1]

@@ -68,7 +68,7 @@ def test_a_lever_is_out_until_the_end_of_the_block(tiny_bert):
     before, source = levers(), loading.locate(tiny_bert)
     with undone(["packing", "dropout", "fused"]):
         model = loading.load_model(source)
-        config = TrainConfig("squad-1.1", str(tiny_bert), train=sample_path("train"), out=Path("run"))
+        config = TrainConfig(benchmark="squad-1.1", model=str(tiny_bert), train=sample_path("train"), out=Path("run"))
         module.replace_dropout(model)
         assert not packing.is_packed(model)
         assert {type(one) for one in model.modules() if isinstance(one, torch.nn.Dropout)} == {torch.nn.Dropout}

@@ -19,7 +19,7 @@ from dokhae.errors import DataError, ModelError, SettingsError
 from dokhae.files import read_json
 from dokhae.sweeps import claims, trial
 from dokhae.sweeps.storage import shown
-from dokhae.training import fit
+from dokhae.training import reading
 from dokhae.training.checkpoints import Checkpoints, Interrupted
 from sweeps.small_sweeps import PROCESSES, at_checkpoint, comparable, spec_of, sweep_and_die, sweep_together
 from training.small import equal, weights
@@ -36,7 +36,9 @@ def undisturbed(tmp_path_factory, tiny_bert, few):
     return sweeps.sweep(small(tiny_bert, few), tmp_path_factory.mktemp("undisturbed") / "out", show=False)
 
 
-@pytest.mark.parametrize("checkpoint", [1, 3])  # before there is one; in the middle
+@pytest.mark.parametrize(
+    "checkpoint", [pytest.param(1, marks=pytest.mark.slow), 3]
+)  # before there is one; in the middle
 def test_a_killed_sweep_goes_on_in_the_middle_of_its_trial(checkpoint, undisturbed, tmp_path, tiny_bert, few):
     out, spec = tmp_path / "out", small(tiny_bert, few)
     process = PROCESSES.Process(target=sweep_and_die, args=(spec, out, checkpoint, "trial-0001"))
@@ -67,7 +69,7 @@ def test_ctrl_c_says_how_to_go_on_and_that_goes_on(undisturbed, tmp_path, tiny_b
     assert [(entry["status"], entry["resumed"]) for entry in history] == [("interrupted", False), ("finished", True)]
 
 
-@pytest.mark.parametrize("where", ["one folder", "one storage and two folders"])
+@pytest.mark.parametrize("where", [pytest.param("one folder", marks=pytest.mark.slow), "one storage and two folders"])
 def test_processes_share_the_points_and_run_none_twice(where, undisturbed, tmp_path, tiny_bert, few):
     outs = [tmp_path / "a", tmp_path / ("a" if where == "one folder" else "b")]
     storage = None if where == "one folder" else f"sqlite:///{tmp_path}/shared.db"
@@ -191,7 +193,7 @@ def test_a_hub_that_is_away_fails_no_trial_not_even_one_that_stopped_before(
 
     for place, name, stop, message in (
         (Checkpoints, "_save", full, "no space"),
-        (fit.loading, "locate", away, "the hub"),
+        (reading.loading, "locate", away, "the hub"),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(place, name, stop)
@@ -205,7 +207,9 @@ class Killed(BaseException):
     """Nobody catches it."""
 
 
-@pytest.mark.parametrize(("place", "name"), [(Checkpoints, "save_last"), (trial, "_tell")])
+@pytest.mark.parametrize(
+    ("place", "name"), [(Checkpoints, "save_last"), pytest.param(trial, "_tell", marks=pytest.mark.slow)]
+)
 def test_a_pruned_trial_that_was_killed_before_it_was_told_is_told_later(
     place, name, tmp_path, tiny_bert, few, monkeypatch
 ):

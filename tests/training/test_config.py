@@ -37,7 +37,8 @@ from training.small import config
         ({"keep": KeepConfig(best=0)}, r"keep\.best is 0"),
         ({"keep": KeepConfig(patience=0)}, r"keep\.patience is 0"),
         ({"keep": KeepConfig(patience=1), "dev": None}, "needs a dev file"),
-        ({"keep": KeepConfig(patience=1, best_by="last")}, "needs a score to watch"),
+        ({"keep": KeepConfig(patience=1, best_by="last")}, "keep.best_by can be loss, em, f1$"),
+        ({"keep": KeepConfig(best_by="f2")}, "keep.best_by is 'f2'; it can be loss, em, f1, last"),
     ],
 )
 def test_a_setting_without_meaning_names_itself(changes, message, tmp_path):

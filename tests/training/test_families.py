@@ -34,9 +34,12 @@ UNENDING = ("deberta-v2", "deberta-v3", "xlnet")  # relative positions
 EPOCHS = dict.fromkeys((*UNENDING, "modernbert", "mmbert"), 5)  # without absolute positions it takes longer
 TEXT = "The Early Otter was launched in 1704 at Korustead — “a small town”. 서온호는 《보리》를 싣고 다녔다. " * 8
 families = pytest.mark.parametrize("family", FAMILIES)
+TWINS = {"deberta-v3": "deberta-v2", "mmbert": "modernbert"}  # the same code of transformers, another tokenizer
 
 
-@families
+@pytest.mark.parametrize(
+    "family", [pytest.param(each, marks=pytest.mark.slow) if each in TWINS else each for each in FAMILIES]
+)
 def test_each_family_learns_a_handful_by_heart_and_answers_the_same_after_loading(family, tmp_path):
     data = write_squad(tmp_path / "handful.json", HANDFUL)
     often = write_squad(tmp_path / "often.json", HANDFUL * 40)

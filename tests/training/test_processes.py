@@ -174,7 +174,7 @@ def test_what_stops_one_process_stops_all_and_keeps_the_checkpoint(what, kind, m
     assert json.loads((out / "run.json").read_text())["status"] == "failed"
 
 
-@pytest.mark.parametrize("step", [2, 3])
+@pytest.mark.parametrize("step", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_one_process_that_is_asked_to_stop_stops_all_and_the_run_goes_on_as_it_began(step, folder, whole, tmp_path):
     out = tmp_path / "run"
     for ended in run(2, train_until, settings(folder, out), step, 1, stop):
@@ -306,7 +306,7 @@ def kill(module):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("who", [0, 1])
+@pytest.mark.parametrize("who", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_job_that_is_started_again_goes_on_and_another_is_refused(who, folder, whole, tmp_path):
     out = tmp_path / "run"
     ended = run(2, train_until, settings(folder, out), 5, who, kill, job="41")

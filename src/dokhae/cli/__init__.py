@@ -25,7 +25,10 @@ VERBS = {
     "evaluate": "score a predictions file as the official script does",
     "ask": "ask one question about a text",
     "ceiling": "the best score a tokenizer and its windows allow, before any training",
+    "classify": "classes or numbers for texts and pairs: GLUE's tasks, and files of your own",
+    "features": "hidden states of the tokens or lines of a text file: .jsonl, .parquet or .safetensors",
     "data": "download, audit and convert files of questions",
+    "convert": "TensorFlow and old PyTorch checkpoints to Hugging Face folders; check them",
     "scratch": "make an untrained encoder from a vocabulary, for try-outs and baselines",
     "recipes": "published tables: a training for each row, and what your runs of it scored",
     "sweep": "train many times: a grid, or a search of any settings",
@@ -36,6 +39,7 @@ EXAMPLE = (
     "dokhae train --benchmark korquad-1.0 --model monologg/koelectra-base-v3-discriminator \\\n"
     "           --train KorQuAD_v1.0_train.json --dev KorQuAD_v1.0_dev.json --out runs/koelectra"
 )
+NOTE = "Every verb takes --config FILE.yaml with the same\nnames; options on the command line win over it"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,11 +65,11 @@ def usage(group: ModuleType) -> str:
     """The text of `dokhae --help`, or of a group's."""
     verbs = "".join(f"  {verb:<10}{what}\n" for verb, what in group.VERBS.items())
     words = _words(group)
+    note = getattr(group, "NOTE", NOTE)
     return (
         f"{group.TITLE}\n\n"
         f"usage: {words} VERB [OPTIONS]\n\n{verbs}\n"
-        f"`{words} VERB --help` explains a verb with an example. Every verb takes --config FILE.yaml with the same\n"
-        "names; options on the command line win over it.\n\n"
+        f"`{words} VERB --help` explains a verb with an example. {note}.\n\n"
         f"example: {group.EXAMPLE}\n"
     )
 

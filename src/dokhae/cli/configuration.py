@@ -29,8 +29,8 @@ def with_config(args: list[str], command: Callable[..., Any]) -> list[str]:
     Both come before the arguments, so that these win, and a file over the row. `--option=false` takes back what either
     says. Raises SettingsError with the nearest name for an option that the command does not have.
     """
-    files, rest = without_files(args)
     known = option_types(command)
+    files, rest = ([], args) if "config" in known else without_files(args)  # some have a --config of their own
     end = rest.index("--") if "--" in rest else len(rest)
     before, after = rest[:end], rest[end:]
     given = {option(arg) for arg in before if arg.startswith("--")}

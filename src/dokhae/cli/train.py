@@ -66,15 +66,10 @@ def reproduce(reproduce: Path, out: Path | None = None, trust_remote_code: bool 
         out: the new run folder; beside the old one, with -again at its end, unless given
         trust_remote_code: run Python code that comes with the model
     """
-    import json
-
     from dokhae import training
 
     with one_voice():
-        found = training.reproduce(reproduce, out, trust_remote_code=trust_remote_code)
-    sys.stdout.write(json.dumps({name: pair["now"] for name, pair in found["scores"].items()}) + "\n")
-    weights = "the weights too" if found["same_weights"] else "but not the weights"
-    sys.stderr.write(f"the scores are those of {reproduce}, {weights}\n")
+        print_reproduced(training.reproduce(reproduce, out, trust_remote_code=trust_remote_code), reproduce)
 
 
 @contextlib.contextmanager
@@ -94,15 +89,29 @@ def one_voice() -> Iterator[None]:
 
 
 def report(result: dict[str, Any], out: Path) -> None:
-    """The official scores on stdout, where the rest is on stderr; once, however many processes there are."""
+    """The official scores on stdout, where the rest is on stderr."""
+    if print_scores(result):
+        if "null_threshold" in result:
+            sys.stderr.write(f"{result['null_threshold']}\n")
+        sys.stderr.write(f"run: {out}\nask it: dokhae ask --model {out} --context FILE QUESTION\n")
+
+
+def print_scores(result: dict[str, Any]) -> bool:
+    """A run's scores on stdout; once, however many processes there are: says whether this one speaks for all."""
     import json
 
     from dokhae.training.cluster import first_process
 
-    if not first_process():
-        return
-    if result:
+    speaks = first_process()
+    if speaks and result:
         sys.stdout.write(json.dumps(result["scores"]) + "\n")
-    if "null_threshold" in result:
-        sys.stderr.write(f"{result['null_threshold']}\n")
-    sys.stderr.write(f"run: {out}\nask it: dokhae ask --model {out} --context FILE QUESTION\n")
+    return speaks
+
+
+def print_reproduced(found: dict[str, Any], run: Path) -> None:
+    """The scores of a run that was run again."""
+    import json
+
+    sys.stdout.write(json.dumps({name: pair["now"] for name, pair in found["scores"].items()}) + "\n")
+    weights = "the weights too" if found["same_weights"] else "but not the weights"
+    sys.stderr.write(f"the scores are those of {run}, {weights}\n")

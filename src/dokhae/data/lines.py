@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from dokhae.errors import DataError
 from dokhae.files import open_bytes
+
+PAIR = re.compile(r"(.*) \|\|\| (.*)")  # of the line without the white space at its ends
 
 
 def text_lines(path: Path) -> Iterator[str]:
@@ -19,6 +22,12 @@ def text_lines(path: Path) -> Iterator[str]:
             yield text
     if blank:
         raise DataError(f"{path}: is empty")
+
+
+def pair_of(line: str) -> tuple[str, str | None]:
+    """The two parts of a line `first ||| second`, or the line and None, as `extract_features.py` parted them."""
+    pair = PAIR.fullmatch(line.strip())
+    return (pair[1], pair[2]) if pair else (line.strip(), None)
 
 
 def _decoded(line: bytes, path: Path, number: int) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import csv
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,13 +10,13 @@ from typing import Any
 from dokhae.data.entries import Given, given_row
 from dokhae.data.fields import ID_NAMES, shortened
 from dokhae.data.lines import text_lines
-from dokhae.errors import DataError, optional
-from dokhae.files import open_bytes, parse_json
+from dokhae.data.rows import large_cells, parquet_rows, quoted_rows
+from dokhae.errors import DataError
+from dokhae.files import parse_json
 
 REQUIRED = ("id", "question", "context")
 ANSWER_COLUMNS = ("answers", "answer", "answer_text", "answer_start")
 COLUMNS = (*REQUIRED, *ID_NAMES[1:], "title", *ANSWER_COLUMNS, "is_impossible")
-LARGEST_CELL = 2**31 - 1  # characters; the largest C long of every platform
 WHOLE_NUMBER = re.compile(r"(-?[0-9]{1,18})(\.0+)?")  # pandas writes 12.0 where the column has empty cells
 FLAGS = {"true": True, "1": True, "false": False, "0": False, "": None}
 
@@ -39,34 +37,29 @@ def jsonl_questions(path: Path) -> Iterator[Given]:
 
 def csv_questions(path: Path) -> list[Given]:
     """The questions of a CSV file with a header."""
-    with _large_cells():
+    with large_cells():
         return list(_separated_questions(path, ","))
 
 
 def tsv_questions(path: Path) -> list[Given]:
     """The questions of a tab-separated file with a header, cells quoted as in CSV."""
-    with _large_cells():
+    with large_cells():
         return list(_separated_questions(path, "\t"))
 
 
 def parquet_questions(path: Path) -> Iterator[Given]:
     """The questions of a Parquet file; columns that are not ours are not read."""
-    for number, row in enumerate(_parquet_rows(path), 1):
+
+    def choose(names: list[str]) -> list[str]:
+        refuse_header(names, path)
+        return [name for name in COLUMNS if name in names]
+
+    for number, row in enumerate(parquet_rows(path, choose), 1):
         yield given_row(row, f"{path}: row {number}")
 
 
-@contextlib.contextmanager
-def _large_cells() -> Iterator[None]:
-    # Python refuses cells of more than 131,072 characters; the limit belongs to the whole process.
-    limit = csv.field_size_limit(LARGEST_CELL)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(limit)
-
-
 def _separated_questions(path: Path, delimiter: str) -> Iterator[Given]:
-    rows = _separated_rows(path, delimiter)
+    rows = quoted_rows(path, delimiter)
     header = next(rows)[1]
     refuse_header(header, path)
     for number, cells in rows:
@@ -74,25 +67,6 @@ def _separated_questions(path: Path, delimiter: str) -> Iterator[Given]:
         if len(cells) != len(header):
             raise DataError(f"{place}: has {len(cells)} cells but the header has {len(header)}; quote cells as needed")
         yield given_row(_typed(dict(zip(header, cells, strict=True)), place), place)
-
-
-def _separated_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(_lines_without_nul(path), delimiter=delimiter, strict=True)
-    try:
-        for number, cells in enumerate(reader, 1):  # the header is row 1, as spreadsheets count
-            if cells:
-                yield number, cells
-    except csv.Error as error:
-        raise DataError(
-            f"{path}: line {reader.line_num}: cannot be read as a table: {error}; check the quotes and line ends"
-        ) from None
-
-
-def _lines_without_nul(path: Path) -> Iterator[str]:
-    for number, line in enumerate(text_lines(path), 1):
-        if "\0" in line:
-            raise DataError(f"{path}: line {number} holds NUL bytes; the file is damaged, or not a text table")
-        yield line
 
 
 def refuse_header(header: Iterable[str], source: Path | str) -> None:
@@ -123,19 +97,3 @@ def _typed(cells: dict[str, str], place: str) -> dict[str, Any]:
 def _offset(cell: str) -> int | str | None:
     match = WHOLE_NUMBER.fullmatch(cell)
     return int(match[1]) if match else cell or None
-
-
-def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
-    with optional("reading Parquet", "data"):
-        import pyarrow
-        from pyarrow import parquet
-    with open_bytes(path) as file:
-        try:
-            table = parquet.ParquetFile(file)
-            names = table.schema_arrow.names
-            refuse_header(names, path)
-            for batch in table.iter_batches(columns=[name for name in COLUMNS if name in names]):
-                yield from batch.to_pylist()
-        except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
-            first_line = str(error).partition("\n")[0]
-            raise DataError(f"{path}: is not Parquet, or is damaged: {first_line}; write or fetch it again") from None

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import logging
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import tokenizers
@@ -20,12 +18,16 @@ from platformdirs import user_cache_path
 from dokhae.encoding import stored
 from dokhae.encoding.features import Features, build_features
 from dokhae.encoding.layout import PairTokenizer
+from dokhae.encoding.pairs import PairConfig
 from dokhae.encoding.windows import WindowConfig
 from dokhae.errors import DataError
 from dokhae.files import atomic_path, make_folder
 from dokhae.types import Example
 
 log = logging.getLogger("dokhae")
+Config = WindowConfig | PairConfig
+Build = Callable[..., Features]  # of examples, a tokenizer, a Config and a function that is told of progress
+Made = Callable[[Sequence[Example], Callable[[int], None]], Features]  # the same, all but the examples said
 VERSION = "5"  # raise it when the arrays, their meaning or the form of the file change
 CHARACTERS = 1 << 24  # of contexts whose features are in memory at once while they are built
 PORTIONS = ".portions"
@@ -40,15 +42,20 @@ def cache_folder() -> Path:
 def cached_features(
     examples: Sequence[Example],
     tokenizer: PairTokenizer,
-    config: WindowConfig,
+    config: Config,
     folder: Path | None = None,
     progress: Callable[[int], None] = lambda done: None,
+    build: Build = build_features,
 ) -> Features:
-    """The features of `examples`, read from the cache or built and put there.
+    """The features of `examples`, read from the cache or built and put there; build: which are made with `config`.
 
     They are views of the file, so the processes of a machine share their memory. Of several processes that ask at
     once, one builds and the others wait for it. A file that cannot be read (cut off, another version) is built again.
     """
+
+    def made(asked: Sequence[Example], update: Callable[[int], None]) -> Features:
+        return build(asked, tokenizer, config, update)
+
     path = (folder or cache_folder()) / f"{cache_key(examples, tokenizer, config)}.features"
     features = _load(path)
     if features is not None:
@@ -59,8 +66,8 @@ def cached_features(
             return features
         portions = _portions(examples)
         if len(portions) > 1:
-            return _built_in_portions(examples, portions, tokenizer, config, path, progress)
-        features = build_features(examples, tokenizer, config, progress)
+            return _built_in_portions(examples, portions, made, path, progress)
+        features = made(examples, progress)
         # a cache that cannot be written (full disk, read-only home) costs time, not the run
         with contextlib.suppress(DataError), atomic_path(path) as temporary:
             stored.save(temporary, [features])
@@ -85,8 +92,7 @@ def _portions(examples: Sequence[Example]) -> list[range]:
 def _built_in_portions(
     examples: Sequence[Example],
     portions: Sequence[range],
-    tokenizer: PairTokenizer,
-    config: WindowConfig,
+    made: Made,
     path: Path,
     progress: Callable[[int], None],
 ) -> Features:
@@ -103,7 +109,7 @@ def _built_in_portions(
             for number, portion in enumerate(portions):
                 files.append(folder / str(number))
                 asked = examples[portion.start : portion.stop]
-                part = build_features(asked, tokenizer, config, lambda more: progress(done + more))  # noqa: B023
+                part = made(asked, lambda more: progress(done + more))  # noqa: B023
                 done += len(part.context_bounds) - 1
                 stored.save(files[-1], [part])
             stored.save(whole, stored.Parts(files))
@@ -161,10 +167,10 @@ def _alone(path: Path) -> Iterator[None]:
             lock.release()
 
 
-def cache_key(examples: Sequence[Example], tokenizer: PairTokenizer, config: WindowConfig) -> str:
-    """SHA-256 over the data, the tokenizer with its layout, and the settings of the windows."""
+def cache_key(examples: Sequence[Example], tokenizer: PairTokenizer, config: Config) -> str:
+    """SHA-256 over the data, the tokenizer with its layout, and the settings of the windows with their kind."""
     digest = hashlib.sha256()
-    for part in (VERSION, tokenizers.__version__, tokenizer.identity, json.dumps(asdict(config))):
+    for part in (VERSION, tokenizers.__version__, tokenizer.identity, repr(config)):
         digest.update(f"{len(part)}:{part}".encode())
     before: str | None = None
     context = b""

@@ -108,8 +108,8 @@ def build_features(
         context_starts=starts,
         context_ends=ends,
         context_bounds=bounds,
-        question_ids=_flat(questions),
-        question_bounds=_bounds([len(question) for question in questions]),
+        question_ids=flat(questions),
+        question_bounds=bounds_of([len(question) for question in questions]),
         example_context=example_context,
         answer_start=answers[:, 0],
         answer_end=answers[:, 1],
@@ -117,8 +117,8 @@ def build_features(
         window_start=windows[:, 1],
         window_end=windows[:, 2],
         window_lead=windows[:, 3],
-        lead_ids=_flat(leads.ids),
-        lead_bounds=_bounds([len(lead) for lead in leads.ids]),
+        lead_ids=flat(leads.ids),
+        lead_bounds=bounds_of([len(lead) for lead in leads.ids]),
         truncated_questions=np.array(truncated, dtype=np.int32),
         max_length=config.max_length,
     )
@@ -131,11 +131,11 @@ def _tokenize_contexts(
     for part in in_chunks(tokenizer.tokenize, contexts, CHUNK):
         texts += part
         progress(len(texts))
-    bounds = _bounds([len(text.ids) for text in texts])
+    bounds = bounds_of([len(text.ids) for text in texts])
     return (
-        _flat([text.ids for text in texts]),
-        _flat([text.starts for text in texts]),
-        _flat([text.ends for text in texts]),
+        flat([text.ids for text in texts]),
+        flat([text.starts for text in texts]),
+        flat([text.ends for text in texts]),
         bounds,
     )
 
@@ -214,7 +214,7 @@ def _answer_tokens(
     golds = [example.answers[0] for example in examples if example.answers]
     context = example_context[answered]
     # all contexts as one text, with a character between them that is no answer's
-    begins = _bounds([len(text) + 1 for text in contexts])
+    begins = bounds_of([len(text) + 1 for text in contexts])
     shift = np.repeat(begins[:-1], np.diff(bounds))
     lowest, highest = begins[context], begins[context + 1] - 1
     first, after = (
@@ -227,9 +227,11 @@ def _answer_tokens(
     return rows
 
 
-def _flat(parts: Sequence[Ints]) -> Ints:
+def flat(parts: Sequence[Ints]) -> Ints:
+    """Arrays as one."""
     return np.concatenate(parts).astype(np.int32) if parts else np.empty(0, dtype=np.int32)
 
 
-def _bounds(lengths: Sequence[int]) -> NDArray[np.int64]:
+def bounds_of(lengths: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each of some arrays begins in one that holds them all, and the end of the last."""
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)

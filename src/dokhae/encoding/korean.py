@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dokhae.encoding.cutting import Cutting
-from dokhae.encoding.layout import PairTokenizer
+from dokhae.encoding.layout import PairTokenizer, Texts
 from dokhae.encoding.morphemic import Morphemic, reads_morphemes
 from dokhae.errors import SettingsError
 from dokhae.korean import analysis
@@ -20,8 +20,10 @@ def tokenizer_of(
     korean_split: Split = "none",
     morphemes: str | None = None,
     pages: PageConfig | None = None,
+    texts: Texts = "question",
 ) -> PairTokenizer:
-    """The tokenizer of a model; input_names: where the model takes fewer inputs than the tokenizer makes.
+    """The tokenizer of a model; input_names: where the model takes fewer inputs than the tokenizer makes; texts: what
+    it lays out.
 
     Raises MissingExtra where an analyser is not installed, SettingsError where the settings do not fit the tokenizer,
     ModelError where it cannot be used.
@@ -41,4 +43,4 @@ def tokenizer_of(
     if morphemes is not None and pages is not None:
         raise SettingsError("a morpheme BERT reads morphemes, not web pages: choose another encoder")
     rewriter = Morphemic(analysis.find(morphemes)) if morphemes else Cutting(cut) if cut else None
-    return PairTokenizer.of(fast, input_names, rewriter, pages)
+    return PairTokenizer.of(fast, input_names, rewriter, pages, texts)

@@ -1,11 +1,11 @@
-"""How a tokenizer lays out a pair: which special tokens stand where, asked of the tokenizer by a probe."""
+"""How a tokenizer lays out a pair, or one text: which special tokens stand where, asked of it by a probe."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -18,6 +18,7 @@ from dokhae.pages.tags import CLOSINGS, HEADINGS, MARKERS, marker
 from dokhae.pages.text import PageConfig
 
 TAG_MARKS = "".join(map(marker, MARKERS))
+Texts = Literal["question", "pair", "single"]  # a question and its context; two texts, the first one first; one text
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,9 @@ class Layout:
     markers: tuple[int, ...] = ()  # token ids that stand for the tags of pages
     closings: tuple[int, ...] = ()  # those of them that end a table or a list
     headings: tuple[int, ...] = ()  # those of them that begin a heading, the highest first
+    # what stands in the places of question and context; of a single text, the question is "". Not shown, for what is
+    # shown is in the checkpoints of readers that began before there was another kind
+    texts: Texts = field(default="question", repr=False)
 
     @property
     def special_count(self) -> int:
@@ -76,19 +80,22 @@ class PairTokenizer:
         input_names: Sequence[str] | None = None,
         rewriter: Rewriter | None = None,
         pages: PageConfig | None = None,
+        texts: Texts = "question",
     ) -> PairTokenizer:
         """Ask a fast tokenizer of transformers for its layout; input_names: where the model takes fewer inputs.
 
-        rewriter: changes the texts before the tokenizer sees them. pages: contexts are HTML, and become text so. Raises
-        ModelError where the tokenizer has no CLS or no padding token, or cannot read what these write.
+        rewriter: changes the texts before the tokenizer sees them. pages: contexts are HTML, and become text so. texts:
+        what is laid out. Raises ModelError where the tokenizer has no CLS or no padding token, or cannot read what
+        these write.
         """
         for name in ("cls_token_id", "pad_token_id"):
             if getattr(fast, name) is None:
                 raise ModelError(
                     f"{fast.name_or_path}: its tokenizer has no {name[:3].upper()} token, "
-                    "so it cannot feed a span head; choose an encoder such as BERT, RoBERTa or ELECTRA"
+                    f"so it cannot feed {'a span head' if texts == 'question' else 'an encoder'}; "
+                    "choose an encoder such as BERT, RoBERTa or ELECTRA"
                 )
-        layout = _probe(fast, tuple(input_names or fast.model_input_names))
+        layout = _probe(fast, tuple(input_names or fast.model_input_names), texts)
         own = fast.backend_tokenizer
         return cls(own, layout, rewriter, None if pages is None else PageWriter(pages, own, fast.name_or_path))
 
@@ -97,7 +104,8 @@ class PairTokenizer:
         """Everything that shapes its output, as text (for the cache key)."""
         # the tokenizer as it was: one that a rewriter has prepared may have two entries for an id
         pages = "" if self._pages is None else self._pages.identity
-        return f"{self._own.to_str()}{self.layout}{self.rewritten_by or ''}{pages}"
+        texts = "" if self.layout.texts == "question" else self.layout.texts
+        return f"{self._own.to_str()}{self.layout}{texts}{self.rewritten_by or ''}{pages}"
 
     @property
     def rewritten_by(self) -> str | None:
@@ -186,12 +194,13 @@ def _unknown_id(tokenizer: Tokenizer) -> int | None:
     return next((token.id for token in tokens if tokenizer.id_to_token(token.id) != token.value), None)
 
 
-def _probe(fast: Any, input_names: tuple[str, ...]) -> Layout:  # noqa: ANN401
-    """Encode a pair of letters and read off what the tokenizer put around them."""
+def _probe(fast: Any, input_names: tuple[str, ...], texts: Texts) -> Layout:  # noqa: ANN401
+    """Encode a letter or two and read off what the tokenizer put around them."""
     probe = Tokenizer.from_str(fast.backend_tokenizer.to_str())
     probe.no_padding()
     probe.no_truncation()
-    encoding = probe.encode("a", "b")
+    single = texts == "single"
+    encoding = probe.encode("a") if single else probe.encode("a", "b")
     groups: list[list[int]] = [[], [], []]
     types: list[list[int]] = [[], [], []]
     text_types = [0, 0]
@@ -201,12 +210,14 @@ def _probe(fast: Any, input_names: tuple[str, ...]) -> Layout:  # noqa: ANN401
             groups[group].append(token)
             types[group].append(kind)
         else:
-            text_types[sequence] = kind
-            group = sequence + 1
+            place = 1 if single else sequence  # one text is the context, and nothing stands before it
+            text_types[place] = kind
+            group = place + 1
     cls = [(number, tokens.index(fast.cls_token_id)) for number, tokens in enumerate(groups)
            if fast.cls_token_id in tokens]  # fmt: skip
     if not cls:
-        raise ModelError(f"{fast.name_or_path}: its tokenizer does not put the CLS token into a pair of texts")
+        what = "a text" if single else "a pair of texts"
+        raise ModelError(f"{fast.name_or_path}: its tokenizer does not put the CLS token into {what}")
     left = fast.padding_side == "left"
     before, between, after = (tuple(tokens) for tokens in groups)
     types_before, types_between, types_after = (tuple(kinds) for kinds in types)
@@ -214,10 +225,12 @@ def _probe(fast: Any, input_names: tuple[str, ...]) -> Layout:  # noqa: ANN401
         specials=(before, between, after),
         special_types=(types_before, types_between, types_after),
         text_types=(text_types[0], text_types[1]),
-        question_first=not left,  # XLNet and its like were trained with the context first, the question beside the CLS
+        # XLNet and its like were trained with the context first, the question beside the CLS
+        question_first=texts != "question" or not left,
         cls=cls[0],
         pad_id=fast.pad_token_id,
         pad_type=fast.pad_token_type_id,
         pad_left=left,
         input_names=input_names,
+        texts=texts,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,8 @@ COUNTS = (
     "max_position_embeddings", "type_vocab_size",
 )  # fmt: skip
 OTHERS = ("hidden_act", "hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range", "layer_norm_eps")
-HEAD = "qa_outputs."
-LEFT_OUT = ("bert.pooler.", "bert.embeddings.position_ids")  # of pretraining, and what is counted anyway
+ENCODER = "bert."
+LEFT_OUT = ("bert.pooler.", "bert.embeddings.position_ids")  # not of every model, and what is counted anyway
 
 
 def build_tokenizer(folder: Path) -> Any | None:  # noqa: ANN401 - a transformers tokenizer
@@ -61,23 +62,28 @@ def is_unconverted(folder: Path) -> bool:
     return (folder / VOCABULARY).exists() and not (folder / CONVERTED).exists()
 
 
-def build_model(folder: Path) -> tuple[Any, list[str]]:
-    """BERT with a span head from the files of a folder, and the names of the head's weights that are not among them.
+def build_model(
+    folder: Path, kind: str = "BertForQuestionAnswering", settings: Mapping[str, Any] | None = None
+) -> tuple[Any, list[str]]:
+    """BERT from the files of a folder, and the names of the weights (of a head, of the pooler) that are not among them.
 
-    Raises ModelError where the files are damaged, or are not of one and the same model.
+    kind: its class in transformers; settings: more for its config. Raises ModelError where the files are damaged, or
+    are not of one and the same model.
     """
-    from transformers import BertConfig, BertForQuestionAnswering
+    import transformers
 
     padding = _entries(folder / VOCABULARY).index(ROLES["pad_token"])
     sizes = _sizes(folder)
     path, weights = read_weights(folder)
     try:
-        model = BertForQuestionAnswering(BertConfig(pad_token_id=padding, **sizes))
+        config = transformers.BertConfig(pad_token_id=padding, **sizes, **(settings or {}))
+        model = getattr(transformers, kind)(config)
     except Exception as error:  # an activation that is not known, heads that do not divide the hidden size
         raise ModelError(f"{folder / SIZES}: no BERT can be made of these settings: {error}; copy it again") from None
-    missing = _check(path, weights, model.state_dict())
-    model.load_state_dict(weights, strict=False)
-    return model.eval(), missing  # type: ignore[no-untyped-call]
+    bare = ENCODER if model.base_model is model else ""  # an encoder alone has no name in front of its weights
+    missing = _check(path, weights, {bare + name: weight for name, weight in model.state_dict().items()})
+    model.load_state_dict({name.removeprefix(bare): weight for name, weight in weights.items()}, strict=False)
+    return model.eval(), [name.removeprefix(bare) for name in missing]
 
 
 def _entries(path: Path) -> list[str]:
@@ -137,13 +143,13 @@ def _sizes(folder: Path) -> dict[str, Any]:
 
 
 def _check(path: Path, weights: dict[str, Any], own: dict[str, Any]) -> list[str]:
-    """The names of the head's weights that are missing. ModelError where the others are not those of the model."""
+    """The names of missing weights of head and pooler. ModelError where the others are not those of the model."""
     advice = f"take the weights and the {SIZES} of one and the same model"
     lacking = [name for name in own if name not in weights]
-    encoder = [name for name in lacking if not name.startswith(HEAD)]
+    encoder = [name for name in lacking if name.startswith(ENCODER) and not name.startswith(LEFT_OUT)]
     if encoder:
         raise ModelError(f"{path}: lacks {encoder[0]} ({len(encoder)} weights in all); {advice}")
-    more = [name for name in weights if name.startswith("bert.") and name not in own and not name.startswith(LEFT_OUT)]
+    more = [name for name in weights if name.startswith(ENCODER) and name not in own and not name.startswith(LEFT_OUT)]
     if more:
         raise ModelError(f"{path}: has {more[0]} ({len(more)} such weights), which by {SIZES} is not in the model; "
                          f"{advice}")  # fmt: skip

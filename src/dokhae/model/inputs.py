@@ -8,6 +8,7 @@ from typing import Any
 from dokhae.errors import ModelError
 
 TEXT_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+OTHER_STATES = "encoder_attention_mask"  # of another encoder, which BERT could read if it were a decoder
 QUESTION_INPUTS = ("global_attention_mask", "question_lengths")  # how a model can be told where the question ends
 
 
@@ -32,7 +33,8 @@ def _refuse_more_than_text(tokenizer: Any, model: Any, takes: list[str]) -> None
     """ModelError for what is no token of a text: inputs that the tokenizer lists (LayoutLM's boxes), or that have an
     attention mask of their own (LUKE's entities, LXMERT's pictures; a decoder makes its inputs itself).
     """
-    masks = [name for name in takes if name.endswith("_attention_mask") and name not in QUESTION_INPUTS]
+    known = (*QUESTION_INPUTS, OTHER_STATES)
+    masks = [name for name in takes if name.endswith("_attention_mask") and name not in known]
     sequences = [] if model.config.is_encoder_decoder else [name.removesuffix("attention_mask") for name in masks]
     listed = [name for name in tokenizer.model_input_names if name not in TEXT_INPUTS and name in takes]
     more = listed + [name for name in takes if name.startswith(tuple(sequences)) and name not in listed]

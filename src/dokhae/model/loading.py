@@ -5,78 +5,35 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from dokhae.errors import MissingExtra, ModelError, optional
+from dokhae.errors import ModelError, optional
 from dokhae.model import etri
+from dokhae.model.finding import Source, explained, find_file, locate, quiet
 from dokhae.model.sentence_pieces import agree, build_tokenizer
 
+__all__ = [
+    "Source",
+    "find_file",
+    "from_pretrained",
+    "load_classifier",
+    "load_config",
+    "load_encoder",
+    "load_model",
+    "load_tokenizer",
+    "load_trained",
+    "load_trained_classifier",
+    "locate",
+    "refuse_lost_block_head",
+    "tell_missing",
+]
+
 log = logging.getLogger("dokhae")
-HUB_TIMEOUT = 10  # seconds to wait for the hub's first answer
-# one of them is in every model folder
-BEGINNINGS = ("config.json", "tokenizer_config.json", "tokenizer.json", etri.VOCABULARY)
+SPANS, CLASSES = "AutoModelForQuestionAnswering", "AutoModelForSequenceClassification"
 PIECE_FILES = ["*.model", "*.spiece", "*config.json", "special_tokens_map.json", "vocab.txt"]
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a model comes from: a local folder, or a hub name."""
-
-    name: str
-    folder: Path | None  # None: the hub
-    offline: bool = False  # the hub cannot be reached: only what is in its local cache
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What every from_pretrained of transformers is given."""
-        return {"local_files_only": self.offline or self.folder is not None}
-
-
-def locate(name: str | Path) -> Source:
-    """Find a model: a folder (a run folder stands for the model in it), or else what the hub has under that name.
-
-    Raises ModelError where neither has it, so that nothing retries for a minute on a misspelt name.
-    """
-    text = str(name)
-    folder = Path(text).expanduser()
-    if (folder / "model" / "config.json").exists():
-        folder /= "model"
-    if folder.is_dir():
-        if not any((folder / file).exists() for file in BEGINNINGS):
-            raise ModelError(f"{text}: is a folder without a model: it has none of {', '.join(BEGINNINGS)}")
-        return Source(str(folder), folder)
-    if folder.exists():
-        raise ModelError(f"{text}: is a file; a model is a folder with config.json, weights and tokenizer files")
-    if text.count("/") > 1 or text.startswith((".", "/", "~")) or "\\" in text:
-        raise ModelError(f"{text}: there is no such model folder")
-    return _ask_hub(text)
-
-
-def _ask_hub(name: str) -> Source:
-    with optional("loading a model", "train"):
-        from huggingface_hub import HfApi, try_to_load_from_cache
-        from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
-    try:
-        HfApi().model_info(name, timeout=HUB_TIMEOUT)
-        return Source(name, None)
-    except GatedRepoError:
-        raise ModelError(f"{name}: is gated; accept its terms on the hub and log in with `hf auth login`") from None
-    except RepositoryNotFoundError:
-        raise ModelError(f"{name}: there is no folder of that name here and no such model on the hub "
-                         "(a private model needs `hf auth login`)") from None  # fmt: skip
-    except HFValidationError as error:
-        raise ModelError(f"{name}: is neither a folder nor a name the hub could have: {error}") from None
-    except Exception as error:  # any fault of the network, whatever HTTP library the hub client uses
-        if isinstance(try_to_load_from_cache(name, "config.json"), str):
-            return Source(name, None, offline=True)
-        raise ModelError(
-            f"{name}: there is no folder of that name here, the hub cannot be reached ({error}), and the model is not "
-            "in the hub's local cache; check the name and the connection"
-        ) from None
 
 
 def load_tokenizer(source: Source, trust_remote_code: bool = False) -> Any:  # noqa: ANN401 - a transformers tokenizer
@@ -86,7 +43,7 @@ def load_tokenizer(source: Source, trust_remote_code: bool = False) -> Any:  # n
     built = _of_morphemes(source) or _from_sentence_pieces(source)
     if built is not None:
         return built
-    with _explained(source, "tokenizer"):
+    with explained(source, "tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(source.name, trust_remote_code=trust_remote_code, **source.options)
     if not getattr(tokenizer, "is_fast", False):
         raise ModelError(f"{source.name}: has only a slow tokenizer ({type(tokenizer).__name__}), which gives no "
@@ -131,7 +88,7 @@ def _fetch_piece_files(source: Source) -> Path | None:
     """The folder in the hub's local cache, with what the SentencePiece tokenizer of a model may be made from."""
     with optional("loading a model", "train"):
         from huggingface_hub import HfApi
-    with _explained(source, "tokenizer"):
+    with explained(source, "tokenizer"):
         names = ["config.json"] if source.offline else HfApi().list_repo_files(source.name)
     wanted = [name for name in names if "/" not in name and any(fnmatch(name, pattern) for pattern in PIECE_FILES)]
     found = [find_file(source, name) for name in wanted]
@@ -143,16 +100,70 @@ def load_model(source: Source, trust_remote_code: bool = False) -> Any:  # noqa:
 
     It reads windows end to end where its logits are then the same; `packing.is_packed` says so.
     """
-    return _load_model(source, trust_remote_code)[0]
+    model, missing = _load_model(source, trust_remote_code)
+    _tell_lost_encoder(source, model, missing)
+    return model
 
 
 def load_trained(source: Source, trust_remote_code: bool = False) -> Any:  # noqa: ANN401 - a transformers model
     """A model that is to answer as it is; warns where weights (mostly the whole span head) are not there."""
     model, missing = _load_model(source, trust_remote_code)
-    if missing:
-        log.warning("%s: lacks %s; they are random now, and so are its answers: fine-tune it first (dokhae train)",
-                    source.name, ", ".join(missing[:4]) + (", …" if len(missing) > 4 else ""))  # fmt: skip
+    tell_missing(source, missing, "are random now, and so are its answers: fine-tune it first (dokhae train)")
     return model
+
+
+def load_classifier(source: Source, labels: Sequence[str], trust_remote_code: bool = False) -> Any:  # noqa: ANN401 - a transformers model
+    """A model with a head for these labels, or for one number where there are none; else as load_model.
+
+    A head for another number of them is left aside, which is told. ModelError where other weights do not fit.
+    """
+    names = list(labels) or ["score"]
+    settings = {
+        "id2label": dict(enumerate(names)),
+        "label2id": {name: number for number, name in enumerate(names)},
+        "problem_type": "single_label_classification" if labels else "regression",
+    }
+    model, report = _load(source, CLASSES, trust_remote_code, settings)
+    _tell_lost_encoder(source, model, report["missing_keys"])
+    head = [name for name in report["missing_keys"] if not name.startswith(f"{model.base_model_prefix}.")]
+    if not head and not report["mismatched_keys"]:
+        before = [str(name) for _, name in sorted(load_config(source, trust_remote_code).id2label.items())]
+        if before != names:
+            log.warning("%s: its head is for %s; the training goes on from there for %s",
+                        source.name, ", ".join(before), ", ".join(names))  # fmt: skip
+    return model
+
+
+def load_trained_classifier(source: Source, trust_remote_code: bool = False) -> Any:  # noqa: ANN401
+    """A classifier that is to answer as it is, its labels in its config; warns where weights are not there."""
+    model, report = _load(source, CLASSES, trust_remote_code)
+    if model.config.problem_type == "multi_label_classification":
+        raise ModelError(f"{source.name}: gives a text any number of its labels, which dokhae does not; choose a model "
+                         "that gives it one")  # fmt: skip
+    tell_missing(source, report["missing_keys"], "are random now, and so is what it says: fine-tune it first")
+    return model
+
+
+def load_encoder(source: Source, trust_remote_code: bool = False) -> Any:  # noqa: ANN401 - a transformers model
+    """A model without a head, in float32; warns where weights are not there, but for the pooler."""
+    model, report = _load(source, "AutoModel", trust_remote_code)
+    lost = [name for name in report["missing_keys"] if not name.startswith("pooler.")]
+    tell_missing(source, lost, "are random now, and so are its hidden states: take a folder with all weights")
+    return model
+
+
+def tell_missing(source: Source, missing: Iterable[str], so: str) -> None:
+    """Warn where a model's weights are not there: the first of them, and what follows (`they ...`)."""
+    names = sorted(missing)
+    if names:
+        log.warning("%s: lacks %s; they %s", source.name, ", ".join(names[:4]) + (", …" if len(names) > 4 else ""), so)
+
+
+def _tell_lost_encoder(source: Source, model: Any, missing: Iterable[str]) -> None:  # noqa: ANN401
+    """Warn where weights of the encoder itself are not there: a new head is usual, and so is a new pooler."""
+    prefix = f"{model.base_model_prefix}."
+    lost = [name for name in missing if name.startswith(prefix) and not name.startswith(f"{prefix}pooler.")]
+    tell_missing(source, lost, "begin random, and have all to learn: is the folder whole?")
 
 
 def refuse_lost_block_head(source: Source, expected: bool) -> None:
@@ -164,79 +175,80 @@ def refuse_lost_block_head(source: Source, expected: bool) -> None:
                          "copy it beside the weights")  # fmt: skip
 
 
-def find_file(source: Source, name: str) -> Path | None:
-    """One more file of a model, in its folder or fetched from the hub; None where it has no such file."""
-    if source.folder is not None:
-        return source.folder / name if (source.folder / name).exists() else None
-    with optional("loading a model", "train"):
-        from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import LocalEntryNotFoundError, RemoteEntryNotFoundError
-    with _explained(source, name):
-        try:
-            return Path(hf_hub_download(source.name, name, local_files_only=source.offline))
-        except RemoteEntryNotFoundError:
-            return None
-        except LocalEntryNotFoundError:
-            if source.offline:
-                return None
-            raise
-
-
 def _load_model(source: Source, trust_remote_code: bool) -> tuple[Any, list[str]]:
-    """The model, and the names of the weights that were not there."""
+    """The model with a span head, and the names of the weights that were not there."""
+    # a classifier's config has as many labels as it has classes, and transformers would make so many logits of spans
+    model, report = _load(source, SPANS, trust_remote_code, {"num_labels": 2})
+    return model, sorted({*report["missing_keys"], *(str(name) for name, *_ in report["mismatched_keys"])})
+
+
+def _load(
+    source: Source, kind: str, trust_remote_code: bool, settings: Mapping[str, Any] | None = None
+) -> tuple[Any, dict[str, Any]]:
+    """A model as one of transformers' auto classes loads it, packed where it can be, and what was wrong with its
+    weights. settings: of a new head in config.json; one that was saved may then have another shape.
+    """
     with optional("loading a model", "train"):
-        import torch
-        from transformers import AutoModelForQuestionAnswering
+        import transformers
 
         from dokhae.model.blocks import FILE_NAME as BLOCKS
         from dokhae.model.blocks import load_block_head
         from dokhae.model.packing import pack
+    asked = dict(settings or {})
     if source.folder is not None and etri.is_unconverted(source.folder):
-        built, missing = etri.build_model(source.folder)
-        built.name_or_path = source.name
-        pack(built)
-        return built, missing
-    with _explained(source, "model"), quiet(bars=source.folder is None and sys.stderr.isatty()):
-        model, report = AutoModelForQuestionAnswering.from_pretrained(
+        of_bert = {"AutoModel": "BertModel"}.get(kind) or kind.replace("AutoModel", "Bert")
+        model, missing = etri.build_model(source.folder, of_bert, asked)
+        model.name_or_path = source.name
+        report: dict[str, Any] = {"missing_keys": missing, "mismatched_keys": []}
+    else:
+        asked["ignore_mismatched_sizes"] = bool(settings)
+        model, report = from_pretrained(source, getattr(transformers, kind), trust_remote_code, asked)
+    _check_shapes(source, model, [str(name) for name, *_ in report["mismatched_keys"]])
+    blocks = find_file(source, BLOCKS) if kind == SPANS else None
+    if blocks is not None:
+        load_block_head(model, blocks)
+    pack(model)
+    return model, report
+
+
+def _check_shapes(source: Source, model: Any, others: Sequence[str]) -> None:  # noqa: ANN401
+    """Say which weights of a head were left aside for their shape; ModelError where they are the encoder's."""
+    encoder = sorted(name for name in others if name.startswith(f"{model.base_model_prefix}."))
+    if encoder:
+        raise ModelError(f"{source.name}: {encoder[0]} is not of the shape that config.json says ({len(encoder)} such "
+                         "weights in all); take the files of one and the same model")  # fmt: skip
+    if others:
+        log.warning("%s: its head is for another number of labels than %d, so %s are drawn anew",
+                    source.name, model.config.num_labels, ", ".join(sorted(others)))  # fmt: skip
+
+
+def load_config(source: Source, trust_remote_code: bool = False) -> Any:  # noqa: ANN401 - a config of transformers
+    """What config.json says; ModelError where it cannot be had."""
+    with optional("loading a model", "train"):
+        from transformers import AutoConfig
+    with explained(source, "config"):
+        return AutoConfig.from_pretrained(source.name, trust_remote_code=trust_remote_code, **source.options)
+
+
+def from_pretrained(
+    source: Source,
+    kind: Any,  # noqa: ANN401 - a class of transformers
+    trust_remote_code: bool,
+    options: Mapping[str, Any],
+) -> tuple[Any, dict[str, Any]]:
+    """What a class of transformers makes of the files, in float32, and its report of what was wrong with the weights.
+
+    Raises ModelError, whatever goes wrong.
+    """
+    import torch
+
+    with explained(source, "model"), quiet(bars=source.folder is None and sys.stderr.isatty()):
+        made: tuple[Any, dict[str, Any]] = kind.from_pretrained(
             source.name,
             trust_remote_code=trust_remote_code,
             dtype=torch.float32,
             output_loading_info=True,
             **source.options,
+            **options,
         )
-    blocks = find_file(source, BLOCKS)
-    if blocks is not None:
-        load_block_head(model, blocks)
-    pack(model)
-    return model, sorted(report["missing_keys"])
-
-
-@contextlib.contextmanager
-def _explained(source: Source, what: str) -> Iterator[None]:
-    """Whatever transformers raises, as one ModelError."""
-    try:
-        yield
-    except MissingExtra:
-        raise
-    except Exception as error:
-        first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        where = "the folder" if source.folder else "the hub"
-        raise ModelError(f"{source.name}: no {what} could be loaded from {where}: {first}") from None
-
-
-@contextlib.contextmanager
-def quiet(bars: bool = False) -> Iterator[None]:
-    """Hold back transformers' report of new head weights and its progress bars; bars: keep these, for a download."""
-    from transformers.utils import logging as transformers_logging
-
-    logger = logging.getLogger("transformers")
-    level, hidden = logger.level, not bars and transformers_logging.is_progress_bar_enabled()
-    logger.setLevel(logging.ERROR)
-    if hidden:
-        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        if hidden:
-            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+    return made

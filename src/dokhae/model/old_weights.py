@@ -7,10 +7,12 @@ from typing import Any
 
 from dokhae.errors import ModelError
 from dokhae.model.tensorflow import read_checkpoint
+from dokhae.model.variables import each_once
 
 SAFE, TORCH, CHECKPOINT = "model.safetensors", "pytorch_model.bin", "*.ckpt*.index"
 OLD_NAMES = {".gamma": ".weight", ".beta": ".bias"}  # endings, of LayerNorm alone
-PARTS = ("embeddings.", "encoder.", "pooler.")  # of a BERT; where they stand alone, it was saved without a head
+# Of an encoder; where they stand alone, it was saved without a head.
+PARTS = ("embeddings.", "embeddings_project.", "encoder.", "pooler.")
 
 
 def read_weights(folder: Path) -> tuple[Path, dict[str, Any]]:
@@ -21,7 +23,17 @@ def read_weights(folder: Path) -> tuple[Path, dict[str, Any]]:
     path = _find(folder)
     if path.suffix == ".index":
         return path, read_checkpoint(path.with_suffix(""))
-    return path, {_renamed(name): weight for name, weight in _read(path).items()}
+    return path, read_old(path)
+
+
+def read_old(path: Path, model: str = "bert") -> dict[str, Any]:
+    """The weights in a file of PyTorch's or safetensors, by name; model: what the names of an encoder begin with.
+
+    Nothing in the file is run. ModelError where it holds no weights, two for one, or is damaged.
+    """
+    weights = _read(path)
+    called = each_once(((_renamed(name, model), name) for name in weights), path)
+    return {name: weights[own] for name, own in called.items()}
 
 
 def _find(folder: Path) -> Path:
@@ -37,12 +49,15 @@ def _find(folder: Path) -> Path:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """What is in a file of weights; nothing in it is run."""
     import torch
     from safetensors.torch import load_file
 
     try:
-        content = load_file(path) if path.name == SAFE else torch.load(path, map_location="cpu", weights_only=True)
+        content = (
+            load_file(path)
+            if path.suffix == ".safetensors"
+            else torch.load(path, map_location="cpu", weights_only=True)
+        )
     except Exception as error:  # whatever zipfile, pickle, safetensors or torch say of a damaged file
         raise ModelError(f"{path}: cannot be read as weights alone ({_reason(error)}); copy it again, or have them "
                          f"saved as {SAFE} where it came from") from None  # fmt: skip
@@ -59,7 +74,7 @@ def _reason(error: Exception) -> str:
     return (told or [type(error).__name__])[0].partition(". ")[0].rstrip(".")
 
 
-def _renamed(name: str) -> str:
+def _renamed(name: str, model: str) -> str:
     for old, new in OLD_NAMES.items():
         name = name.removesuffix(old) + new if name.endswith(f"LayerNorm{old}") else name
-    return f"bert.{name}" if name.startswith(PARTS) else name
+    return f"{model}.{name}" if name.startswith(PARTS) else name

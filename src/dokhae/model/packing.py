@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dokhae.model.attention import PACKED, Seams
+from dokhae.model.finding import quiet
 from dokhae.model.inputs import first_position, longest_input
-from dokhae.model.loading import quiet
 
 log = logging.getLogger("dokhae")
 PROBE = (5, 90, 1, 24)  # tokens of the windows that a model is asked with
@@ -30,47 +30,92 @@ def is_packed(model: Any) -> bool:  # noqa: ANN401
 
 
 def pack(model: Any) -> bool:  # noqa: ANN401 - a transformers model
-    """Let a model read windows end to end where its logits are then those of padded windows; says whether.
+    """Let a model read windows end to end where it then says the same as of padded windows; says whether.
 
-    The model itself is asked, with some windows both ways: embeddings that look at their neighbours (MobileBERT), or
-    attention of a model's own (DeBERTa, XLNet, BigBird), give other logits or fail.
+    The model itself is asked, with some windows both ways: embeddings that look at their neighbours (MobileBERT),
+    attention of a model's own (DeBERTa, XLNet, BigBird), or a head that pools more than the first token of a window,
+    give other logits or fail.
     """
-    before, training = model.config._attn_implementation, model.training
+    before, training, same = model.config._attn_implementation, model.training, False
     try:
         with torch.no_grad(), quiet():
             model.eval().set_attn_implementation(PACKED)
-            if not is_packed(model):  # attention of its own
-                return False
-            packed = _probe(model, packed=True)
-            model.set_attn_implementation(before)
-            padded = _probe(model, packed=False)
+            if is_packed(model):  # else it has attention of its own
+                packed = _ask_row(model)
+                model.set_attn_implementation(before)
+                padded = _ask_each(model)
+                same = bool((packed - padded).abs().max() <= ALIKE * (padded.max() - padded.min()))
     except Exception as error:  # whatever a model says to arguments that it does not know
         log.debug("%s does not take windows end to end: %s", type(model).__name__, error)
-        return False
     finally:
-        if is_packed(model):
-            model.set_attn_implementation(before)
+        if same:
+            model.set_attn_implementation(PACKED)
+        else:
+            _unpack(model, before)
         model.train(training)
-    same = bool((packed - padded).abs().max() <= ALIKE * (padded.max() - padded.min()))
-    if same:
-        model.set_attn_implementation(PACKED)
     return same
 
 
-def _probe(model: Any, packed: bool) -> Tensor:  # noqa: ANN401
-    """Start and end logits of the windows of PROBE, (2, token)."""
+def _unpack(model: Any, attention: str) -> None:  # noqa: ANN401
+    if is_packed(model):
+        model.set_attn_implementation(attention)
+    encoder = model.base_model
+    for number in [number for number, hook in encoder._forward_hooks.items() if hook is _first_tokens]:
+        del encoder._forward_hooks[number], encoder._forward_hooks_with_kwargs[number]
+
+
+def _windows(model: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:  # noqa: ANN401
+    """Token ids of the windows of PROBE, one after another, and how many each has."""
     lengths = np.array([min(length, longest_input(model) or length) for length in PROBE])
     ids = np.random.default_rng(0).integers(0, model.get_input_embeddings().num_embeddings, lengths.sum())
     ids[ids == (model.config.pad_token_id or 0)] = 1 + (model.config.pad_token_id or 0)
+    return ids, lengths
+
+
+def _ask_row(model: Any) -> Tensor:  # noqa: ANN401
+    """What a model says of the windows in one row."""
+    ids, lengths = _windows(model)
+    row = in_one_row(model, ids, np.zeros_like(ids), lengths, next(model.parameters()).device)
+    output = model(**row)
+    if "logits" in output:  # of whole windows, and so far of the first one alone
+        _show_first_tokens(model)
+        return _said(model(**row))
+    return _said(output)[: len(ids)]
+
+
+def _ask_each(model: Any) -> Tensor:  # noqa: ANN401
+    """What it says of them one by one, one after another."""
+    ids, lengths = _windows(model)
     device = next(model.parameters()).device
-    if packed:
-        output = model(**in_one_row(model, ids, np.zeros_like(ids), lengths, device))
-        return torch.stack([output.start_logits[0], output.end_logits[0]])[:, : len(ids)]
-    parts = []
-    for window in np.split(ids, np.cumsum(lengths)[:-1]):
-        output = model(input_ids=torch.from_numpy(window)[None].to(device))
-        parts.append(torch.stack([output.start_logits[0], output.end_logits[0]]))
-    return torch.cat(parts, dim=1)
+    parts = np.split(ids, np.cumsum(lengths)[:-1])
+    return torch.cat([_said(model(input_ids=torch.from_numpy(part)[None].to(device))) for part in parts])
+
+
+def _said(output: Any) -> Tensor:  # noqa: ANN401 - a ModelOutput of transformers
+    """A row's start and end logits, (token, 2); or a classifier's, (window, label); or an encoder's states."""
+    if "start_logits" in output:
+        return torch.stack([output.start_logits[0], output.end_logits[0]], dim=-1)
+    states: Tensor = output.logits if "logits" in output else output.last_hidden_state[0]
+    return states
+
+
+def _show_first_tokens(model: Any) -> None:  # noqa: ANN401
+    """Let the head of a classifier see the windows of a row as texts of one token each, their first."""
+    if _first_tokens not in model.base_model._forward_hooks.values():
+        model.base_model.register_forward_hook(_first_tokens, with_kwargs=True)
+
+
+def _first_tokens(encoder: Any, inputs: tuple[Any, ...], options: dict[str, Any], output: Any) -> Any:  # noqa: ANN401
+    """A forward hook: what an encoder says of a row's windows, each by its first token; padded rows as they are."""
+    seams: Seams | None = options.get("seams")
+    if seams is None:
+        return output
+    first = output.last_hidden_state[0, seams.bounds[:-1].long(), None]  # (window, 1, hidden)
+    output["last_hidden_state"] = first
+    if output.get("pooler_output") is not None:
+        activate = getattr(encoder, "pooler_activation", None)  # ALBERT's pooler is a layer alone
+        output["pooler_output"] = activate(encoder.pooler(first[:, 0])) if activate else encoder.pooler(first)
+    return output
 
 
 class _Row(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any
 from dokhae.errors import DataError, DokhaeError
 from dokhae.files import TEMPORARY, make_folder
 from dokhae.model.blocks import FILE_NAME, without_block_head
-from dokhae.model.loading import quiet
+from dokhae.model.finding import quiet
 
 
 def save_model(

@@ -117,17 +117,26 @@ def with_some_null(features: Features, ratio: float, seed: int) -> NDArray[np.in
     return np.sort(np.concatenate([answered, drawn]))
 
 
-class ValidationBatches:
-    """Batches of window numbers as prediction plans them. (Lightning takes a plain list for several loaders.)"""
+class ValidationBatch(NamedTuple):
+    """What a process validates on next."""
 
-    def __init__(self, batches: Sequence[NDArray[np.int64]]) -> None:
-        self.batches = batches
+    windows: NDArray[np.int64]  # numbers of the windows
+    counts: bool  # False: there are fewer batches than processes; this one is only for company
+
+
+class ValidationBatches:
+    """A process's share of batches as prediction plans them. (Lightning takes a plain list for several loaders.)"""
+
+    def __init__(self, batches: Sequence[NDArray[np.int64]], world: World = ALONE) -> None:
+        share = deal(batches, world)
+        # Lightning fails where a process has no batch
+        self.share = [ValidationBatch(each, True) for each in share] or [ValidationBatch(batches[0][:1], False)]
 
     def __len__(self) -> int:
-        return len(self.batches)
+        return len(self.share)
 
-    def __iter__(self) -> Iterator[NDArray[np.int64]]:
-        return iter(self.batches)
+    def __iter__(self) -> Iterator[ValidationBatch]:
+        return iter(self.share)
 
 
 def in_turn(dealt: Sequence[Sequence[Item]]) -> list[Item]:
@@ -161,4 +170,4 @@ class TrainingData(pl.LightningDataModule):
         """The share that this process has of the dev split's windows; nothing without one."""
         if self.dev is None:
             return []
-        return ValidationBatches(deal(plan(self.dev.features, self.layout, 2 * self.batching.size), self.processes))
+        return ValidationBatches(plan(self.dev.features, self.layout, 2 * self.batching.size), self.processes)

@@ -12,9 +12,9 @@ from typing import Any
 
 from dokhae.errors import SettingsError
 from dokhae.files import clear_left_over, make_folder, read_json
+from dokhae.model.answering import explained_memory
 from dokhae.model.devices import choose_device
 from dokhae.model.packing import is_packed
-from dokhae.model.span import explained_memory
 from dokhae.training import cluster, runs
 from dokhae.training.agreement import check_code, check_content
 from dokhae.training.checkpoints import LAST, Checkpoints
@@ -164,6 +164,7 @@ def resume(
 
     data: where "train" and "dev" are now, if they have moved.
     """
+    runs.refuse_another_kind(run, task.kind)
     if runs.finished(run):
         log.info("%s is finished; there is nothing left to do", run)
         return _report(run)

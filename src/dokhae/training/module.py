@@ -7,15 +7,14 @@ from typing import Any, NamedTuple
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributed.fsdp import FullyShardedDataParallel
 
+from dokhae.model.answering import explained_memory
 from dokhae.model.dropout import replace_dropout
-from dokhae.model.span import explained_memory
 from dokhae.training.checkpoints import Diverged
 from dokhae.training.compiling import as_written, compile_encoder
-from dokhae.training.data import TrainingBatch, TrainingData, in_turn
+from dokhae.training.data import TrainingBatch, TrainingData, ValidationBatch, in_turn
 from dokhae.training.optimizers import make_optimizer, make_schedule
 from dokhae.training.run_config import RunConfig
 from dokhae.training.task import Lesson
@@ -59,13 +58,14 @@ class TrainingModule(pl.LightningModule):
         self.log("train_loss", loss, batch_size=len(part.windows))
         return loss if part.counts else 0 * loss
 
-    def validation_step(self, windows: NDArray[Any], index: int) -> None:
+    def validation_step(self, part: ValidationBatch, index: int) -> None:
         """Keep of a batch what its scores need, on the same path as every other prediction."""
-        batch = self.lesson.batch("dev", windows)
+        batch = self.lesson.batch("dev", part.windows)
         with as_written():
             logits = self.lesson.logits(self.model, batch, self.device)
         loss = self.lesson.loss("dev", batch, logits)
-        self.validated.append(Validated(float(loss), len(windows), self.lesson.reduced(batch, logits)))
+        if part.counts:
+            self.validated.append(Validated(float(loss), len(part.windows), self.lesson.reduced(batch, logits)))
 
     def on_validation_epoch_end(self) -> None:
         """Loss and scores of the dev split, the same in all processes."""

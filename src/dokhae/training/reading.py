@@ -24,8 +24,9 @@ from dokhae.encoding.report import korean_warning, lost_ends
 from dokhae.korean.trimming import Trimmer, trimmer
 from dokhae.model import inputs, loading
 from dokhae.model.blocks import add_block_head, block_head, drop_block_head
+from dokhae.model.padding import to_tensor
 from dokhae.model.saving import save_model
-from dokhae.model.span import span_logits, span_loss, to_tensor
+from dokhae.model.span import span_logits, span_loss
 from dokhae.predict import finish, reduce, trim
 from dokhae.settings import ReaderSettings
 from dokhae.training import results

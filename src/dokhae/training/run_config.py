@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, TypeVar
+from typing import ClassVar, Literal, TypeVar, get_args, get_type_hints
 
 from dokhae.errors import SettingsError
 
@@ -38,6 +38,11 @@ class Keep:
     best_by: str  # loss, or one of the scores that are taken on the dev file; last: the last model, whatever it scores
     best: int = 1  # how many of the best checkpoints are kept
     patience: int | None = None  # epochs without a better score before training stops
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What best_by can be."""
+        return get_args(get_type_hints(type(self))["best_by"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +92,14 @@ class RunConfig:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, Path(getattr(self, name)).expanduser())
         self._refuse_numbers()
+        choices = self.keep.choices
+        if self.keep.best_by not in choices:
+            raise SettingsError(f"keep.best_by is {self.keep.best_by!r}; it can be {', '.join(choices)}")
         if self.dev is None and self.keep.patience is not None:
             raise SettingsError("keep.patience needs a dev file to watch")
         if self.keep.best_by == "last" and self.keep.patience is not None:
-            raise SettingsError("keep.patience needs a score to watch; keep.best_by can be loss or a score")
+            watched = ", ".join(name for name in choices if name != "last")
+            raise SettingsError(f"keep.patience needs a score to watch; keep.best_by can be {watched}")
 
     @property
     def go_on(self) -> str:

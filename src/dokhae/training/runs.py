@@ -48,7 +48,7 @@ def create(config: RunConfig, job: str | None = None) -> None:
 
 def resolved(config: RunConfig) -> dict[str, Any]:
     """The settings as plain values, with whole paths: a run can be gone on with from another folder."""
-    content = dict(to_mapping(config))
+    content = {config.mark: None, **to_mapping(config)}  # what kind of run it is comes first
     for name in ("train", "dev", "out"):
         if content[name] is not None:
             content[name] = str(Path(content[name]).resolve())
@@ -76,9 +76,8 @@ def load(
     path = run / "config.yaml"
     if not path.exists():
         raise SettingsError(f"{run}: is not a run folder (it has no config.yaml)")
+    refuse_another_kind(run, kind)
     content = read_settings(path)
-    if kind.mark not in content:
-        raise SettingsError(f"{path}: has no {kind.mark}: it is no run of `{kind.verb}`; use the verb that began it")
     config = replace(from_mapping(kind, content, str(path)), out=run)
     if config.trust_remote_code and not trust_remote_code:
         raise SettingsError(f"{run}: runs Python code that comes with its model; allow that with --trust_remote_code")
@@ -89,6 +88,13 @@ def load(
         if digests and file is not None and sha256(file) not in digests:
             raise SettingsError(f"{file}: has changed since {run} was started; put the old file back, or train anew")
     return config
+
+
+def refuse_another_kind(run: Path, kind: type[RunConfig]) -> None:
+    """SettingsError where a run folder is one of another kind of training."""
+    path = run / "config.yaml"
+    if path.exists() and kind.mark not in read_settings(path):
+        raise SettingsError(f"{path}: has no {kind.mark}: it is no run of `{kind.verb}`; use the verb that began it")
 
 
 def begun_by(job: str | None, config: RunConfig) -> bool:

@@ -1,0 +1,1 @@
+"""Checkpoints from before transformers -> Hugging Face folders, and the proof that both compute the same."""

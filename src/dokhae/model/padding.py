@@ -1,0 +1,141 @@
+"""Batches as padded rows, for models that do not read them end to end: run so that padding changes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dokhae.errors import ModelError
+
+Ints = NDArray[np.int64]
+Ask = Callable[[dict[str, Tensor]], list[Tensor]]  # a model's inputs, (row, column) each -> what it says, (row, …) each
+
+
+class Batch(Protocol):
+    """What a model asks of dokhae.encoding.Batch: R windows of T tokens, end to end, or padded to C columns."""
+
+    @property
+    def ids(self) -> Ints:
+        """(T,)"""
+
+    @property
+    def types(self) -> Ints:
+        """(T,)"""
+
+    @property
+    def lengths(self) -> Ints:
+        """(R,)"""
+
+    @property
+    def cls(self) -> Ints:
+        """(R,) place of the CLS token among the T."""
+
+    def present(self) -> NDArray[np.bool_]:
+        """(R, C) where tokens are when padded."""
+
+    def padded(self) -> dict[str, Ints]:
+        """The model's inputs, each (R, C)."""
+
+
+def to_tensor(array: NDArray[np.generic], device: torch.device | str) -> Tensor:
+    """A numpy array as a tensor on a device."""
+    return torch.from_numpy(array).to(device)
+
+
+def refuse_unknown_tokens(model: Any, batch: Batch) -> None:  # noqa: ANN401 - a transformers model
+    """ModelError where a token id of the batch has no embedding."""
+    embeddings = getattr(model, "get_input_embeddings", lambda: None)()
+    known, highest = getattr(embeddings, "num_embeddings", np.inf), batch.ids.max(initial=0)
+    if highest >= known:  # a GPU would only stop with an assertion of its own, and be lost to the process
+        raise ModelError(f"token {highest} has no embedding, the model has {known}: its tokenizer is another model's")
+
+
+def in_padded_rows(
+    model: Any,  # noqa: ANN401 - a transformers model
+    inputs: Mapping[str, Ints],
+    device: torch.device | str,
+    ask: Ask,
+) -> list[Tensor]:
+    """What `ask` gets from the model for padded inputs, float32, (R, …) each; rows are run together that may be."""
+    rows, found = [], []
+    for part in _parts(model, dict(inputs)):
+        with torch.autocast(torch.device(device).type, enabled=False) if part.unmixed else contextlib.nullcontext():
+            made = ask({name: to_tensor(array, device) for name, array in part.inputs.items()})
+        rows.append(part.rows)
+        found.append([one.float() for one in made])
+    if len(rows) == 1:
+        return found[0]
+    order = np.argsort(np.concatenate(rows))
+    return [torch.cat(same)[order] for same in zip(*found, strict=True)]
+
+
+def in_columns(values: Tensor, columns: int) -> Tensor:
+    """Values of tokens (row, column, …) with so many columns: 0 is added, or padding cut off."""
+    more = columns - values.shape[1]
+    return torch.nn.functional.pad(values, (0, 0) * (values.ndim - 2) + (0, more))  # below 0: cut off
+
+
+class _Part(NamedTuple):
+    """Some rows of a batch that are run together."""
+
+    rows: NDArray[np.int64]  # their numbers
+    inputs: dict[str, NDArray[np.int64]]
+    unmixed: bool = False  # in float32, whatever the rest is run in
+
+
+def _parts(model: Any, inputs: dict[str, NDArray[np.int64]]) -> Iterator[_Part]:  # noqa: ANN401
+    """The rows that may be run together, as wide as the model's own code wants them."""
+    config: Any = getattr(model, "config", None)
+    if getattr(config, "attention_type", None) == "block_sparse":
+        yield from _block_parts(model, inputs)
+        return
+    rows, columns = inputs["input_ids"].shape
+    width = columns
+    if getattr(config, "trigram_input", False) and columns < config.max_position_embeddings:
+        width = columns + 1  # a last token is mixed with what follows it: let that be padding in every batch
+    if getattr(config, "attention_window", None) is not None:
+        width = -(-columns // np.max(config.attention_window)) * np.max(config.attention_window)
+    yield _Part(np.arange(rows), _resized(inputs, int(width), config))
+
+
+def _block_parts(model: Any, inputs: dict[str, NDArray[np.int64]]) -> Iterator[_Part]:  # noqa: ANN401
+    """Rows of as many blocks, for all tokens see the last block; few blocks are attended to in full.
+
+    BigBird itself goes by the width of the batch, and once it has met a narrow one it stays with full attention. Its
+    sparse attention cannot mix precisions (transformers 5.23: scatter() of float32 into the narrower type).
+    """
+    config = model.config
+    switch = next(module.set_attention_type for module in model.modules() if hasattr(module, "set_attention_type"))
+    mask = inputs["attention_mask"]
+    lengths = mask.shape[1] - np.argmax(mask[:, ::-1], axis=1)
+    blocks = -(-lengths // config.block_size)
+    blocks[blocks <= 5 + 2 * config.num_random_blocks] = 0
+    for count in np.unique(blocks).tolist():
+        rows = np.flatnonzero(blocks == count)
+        width = count * config.block_size or int(lengths[rows].max())
+        with torch.device("meta"):  # the attention it makes is given the weights of the old one at once
+            switch("block_sparse" if count else "original_full")
+        part = {name: array[rows] for name, array in inputs.items()}
+        yield _Part(rows, _resized(part, width, config), unmixed=count > 0)
+
+
+def _resized(
+    inputs: dict[str, NDArray[np.int64]],
+    width: int,
+    config: Any,  # noqa: ANN401
+) -> dict[str, NDArray[np.int64]]:
+    """Inputs of `width` columns: padded at the right, or padding cut off there."""
+    columns = inputs["input_ids"].shape[1]
+    if width <= columns:
+        return {name: array[:, :width] for name, array in inputs.items()}
+    padding = {"input_ids": config.pad_token_id or 0}
+    return {
+        name: np.pad(array, ((0, 0), (0, width - columns)), constant_values=padding.get(name, 0))
+        for name, array in inputs.items()
+    }
