@@ -66,8 +66,8 @@ def test_the_whole_road_from_a_checkpoint_to_a_training(dokhae, tmp_path):
     assert "model.ckpt-100.index: all accounted for: 39 loaded, 81 left out\n" in outcome.err
     outcome = dokhae("convert", "verify", prefix, out, "--config", config)
     assert outcome.code == 0
-    assert [line.split("  ")[0].strip() for line in outcome.out.splitlines() if "e-" in line] == [
-        "embeddings", "layer 1", "layer 2", "span logits", "loss"
+    assert [line.strip().split("  ")[0] for line in outcome.out.splitlines() if "e-" in line] == [
+        "embeddings", "layer 1", "layer 2", "span logits", "loss", "mean of the texts"
     ]  # fmt: skip
     assert outcome.out.splitlines()[-1] == "not compared: pooled output"
     command = [sys.executable, "-m", "dokhae", "convert", "verify", prefix, out]

@@ -27,7 +27,7 @@ def verify(
     """Run a TensorFlow checkpoint and the folder made from it on the same texts, and show how far they are apart.
 
     TensorFlow computes its side from the variables alone, with its own operations, in float32. Exit code 1 where the
-    standard deviation of a layer is over 9e-7, the loss differs by more than 2.5e-7, or that of logits is over 1e-5.
+    standard deviation of a layer is over 9e-7, of logits over 1e-5, or the mean losses are more than 2.5e-7 apart.
 
     Example: dokhae convert verify bert_model.ckpt encoders/bert --config bert_config.json
 
@@ -35,7 +35,7 @@ def verify(
         checkpoint: bert_model.ckpt for bert_model.ckpt.index and its .data files, or the folder with them
         folder: what `dokhae convert tf` has written
         config: bert_config.json of the checkpoint; without, the one beside it, or else the folder's config.json
-        text: file of texts of up to 512 tokens, one a line, a pair as `question ||| context`; without, two pairs
+        text: file of texts of up to 512 tokens, one a line, a pair as `first ||| second`; without, 16 packaged pairs
         electra: which half of an ELECTRA the folder is
     """
     from dokhae.cli.convert.quiet import import_quietly
@@ -58,6 +58,8 @@ def _show(found: Comparison) -> None:
     for one in found.differences:
         numbers = (f"{number:.2e}" for number in (one.deviation, one.most, one.bound))
         table.add_row(one.name, *numbers, style="red" if one.is_too_large else None)
+        if one.name == "loss":
+            table.add_row("  mean of the texts", "", f"{one.held:.2e}", "")
     console = Console(highlight=False)
     console.print(table)
     if found.not_compared:
