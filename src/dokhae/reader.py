@@ -18,7 +18,7 @@ from dokhae.errors import DataError, ModelError, SettingsError
 from dokhae.korean.analysis import is_address
 from dokhae.korean.trimming import Trim, trimmer
 from dokhae.predict import ALONE, Score, Way, World, predict_alone, predict_each
-from dokhae.settings import NullThreshold, ReaderSettings
+from dokhae.settings import CLASSIFIER, FILE_NAME, NullThreshold, ReaderSettings
 from dokhae.types import Example, Prediction
 
 log = logging.getLogger("dokhae")
@@ -73,6 +73,7 @@ class Reader:
         from dokhae.model import inputs, loading
 
         source = loading.locate(model)
+        _refuse_classifier(source.folder)
         fast = loading.load_tokenizer(source, trust_remote_code)
         network = loading.load_trained(source, trust_remote_code)
         longest = inputs.longest_input(network)
@@ -201,6 +202,13 @@ class Reader:
 
     def _with(self, **changed: Any) -> Reader:  # noqa: ANN401 - fields of ReaderSettings
         return Reader(self.tokenizer, self.score, replace(self.settings, **changed), budget=self.budget)
+
+
+def _refuse_classifier(folder: Path | None) -> None:
+    """ModelError for a folder of a trained classifier, whose answers would be random."""
+    if folder is not None and (folder / CLASSIFIER).exists() and not (folder / FILE_NAME).exists():
+        raise ModelError(f"{folder}: is a classifier, which answers no questions; use `dokhae classify predict`, or "
+                         "train a reader from it (dokhae train --model)")  # fmt: skip
 
 
 def _defaults(longest: int | None) -> ReaderSettings:

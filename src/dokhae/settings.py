@@ -17,6 +17,7 @@ from dokhae.pages.text import PageConfig
 from dokhae.records import from_mapping
 
 FILE_NAME = "dokhae.json"
+CLASSIFIER = "dokhae_classifier.json"  # what stands in its place beside a model that tells classes
 FORMAT = 1
 
 

@@ -33,11 +33,12 @@ def test_a_classifier_is_trained_predicts_and_is_scored(dokhae, run):
     data, out = run / "dev.tsv", run / "p.tsv"
     outcome = dokhae("classify", "predict", data, "--model", run / "run", "--out", out)
     assert (outcome.code, outcome.out) == (0, "")
-    assert outcome.err.endswith("p.tsv: 16 predictions\nGLUE's server wants it as MRPC.tsv\n")
+    assert outcome.err.endswith("p.tsv: 16 predictions\n")
     lines = out.read_text().splitlines()
     assert lines[0] == "index\tprediction"
     assert [line.split("\t")[0] for line in lines[1:]] == [str(number) for number in range(16)]
     scores = json.loads((run / "run" / "scores.json").read_text())["scores"]
+    assert json.loads(dokhae("classify", "evaluate", data, run / "run", "--task", "mrpc").out) == scores
     outcome = dokhae("classify", "evaluate", data, out, "--task", "mrpc", "--out", run / "s.json")
     assert (outcome.code, json.loads(outcome.out)) == (0, scores)
     assert json.loads((run / "s.json").read_text()) == scores
@@ -77,6 +78,12 @@ def test_mistakes_are_told_in_one_line_and_leave_nothing(refusal, run, encoder, 
     (tmp_path / "odd.tsv").write_text("index\tprediction\n" + "".join(f"{number}\tyes\n" for number in range(16)))
     said = refusal("classify", "evaluate", data, tmp_path / "odd.tsv", "--task", "mrpc")
     assert said.endswith("0: 'yes' is no class of task mrpc (0, 1)")
+    said = refusal("classify", "predict", data, "--model", model, "--out", out, "--first", "#1 String")
+    assert said == "the model was trained on pairs, and these are single texts; give both texts (--second)"
+    said = refusal("ask", "--model", model, "--context", data, "x?")
+    assert "is a classifier, which answers no questions; use `dokhae classify predict`, or train a reader" in said
+    said = refusal("classify", "predict", data, "--model", encoder, "--out", out, "--task", "mrpc")
+    assert "is no trained classifier: it lacks " in said
     options = ("--train", singles(tmp_path / "s.tsv"), "--model", encoder, "--out", tmp_path / "run")
     assert "give --task" in refusal("classify", "train", *options)
     assert "which column has the classes" in refusal("classify", "train", "--first", "text", *options)

@@ -168,9 +168,18 @@ def test_broken_rows_can_be_left_out_and_are_counted(tmp_path, caplog):
     assert "file.tsv: left out 2 rows that are ragged or have an empty text; 2 remain" in caplog.text
 
 
+def test_a_tsv_whose_cells_are_mostly_quoted_is_told_of(tmp_path, caplog):
+    (tmp_path / "d.tsv").write_text("text\n" + '"no"\n' * 2 + "yes\n", encoding="utf-8")
+    read_texts(tmp_path / "d.tsv", Columns("text"), labelled=False)
+    assert "2 of 4 lines hold cells that look quoted" not in caplog.text  # the header is a line too
+    (tmp_path / "d.tsv").write_text("text\n" + '"no"\n' * 3 + "yes\n", encoding="utf-8")
+    read_texts(tmp_path / "d.tsv", Columns("text"), labelled=False)
+    assert "3 of 5 lines hold cells that look quoted as in CSV" in caplog.text
+
+
 @pytest.mark.parametrize(("quoted", "told"), [(1, False), (2, True)])
 def test_a_tsv_quoted_as_csv_is_told_where_many_cells_look_so(tmp_path, caplog, quoted, told):
-    cells = ['"He said ""no""."'] * quoted + ['He said "no".', '"no"'] * 75
+    cells = ['"He said ""no""."'] * quoted + ['He said "no".', "no", '"no"'] * 50
     path = write(tmp_path / "file.tsv", "a\n" + "\n".join(cells))
     assert read_texts(path, Columns("a"), labelled=False)[0].first == '"He said ""no""."'
     assert (f"{quoted} of {len(cells) + 1} lines hold cells that look quoted as in CSV" in caplog.text) is told

@@ -91,7 +91,7 @@ def test_numbers_are_come_close_to(encoder, tmp_path):
     assert score_predictions(source, data, tmp_path / "run" / "predictions.tsv") == result["scores"]
     said = tasks.Classifier.load(tmp_path / "run", device="cpu")("In 1822 the town was founded.")
     assert said.label == pytest.approx(0.5, abs=1)
-    assert said.probabilities == ()
+    assert (said.probabilities, said.probability) == ((), None)
 
 
 def test_the_best_epoch_can_be_chosen_by_the_score_of_the_task(encoder, tmp_path):
@@ -142,6 +142,7 @@ def test_a_class_that_training_does_not_know_is_named(encoder, tmp_path):
         ({}, "give --task"),
         ({"task": "mrcp"}, "did you mean mrpc"),
         ({"task": "mrpc", "first": "text"}, "task mrpc knows its columns"),
+        ({"first": "text", "label": "text"}, "the column 'text' is named for two things"),
         ({"first": "text", "epochs": 0}, "epochs is 0"),
         ({"first": "text", "max_length": 7}, "max_length is 7 tokens; at least 8 are needed"),
         ({"first": "text", "keep": tasks.KeepClassifier(best_by="f1")}, "it can be loss, score, last"),
@@ -158,6 +159,8 @@ def test_pairs_and_single_texts_are_given_apart(trained):
     texts = [dokhae.types.LabelledText("0", "A ship.", None, None), dokhae.types.LabelledText("1", "A", "B", None)]
     with pytest.raises(SettingsError, match="some of these are pairs"):
         list(classifier.predict_each(texts))
+    with pytest.raises(SettingsError, match="was trained on single texts, and these are pairs; give one text of each"):
+        classifier("A ship.", "A town.")
     with pytest.raises(DataError, match="a text is empty"):
         classifier("  ")
 

@@ -169,16 +169,14 @@ def test_a_morpheme_bert_reads_morphemes(tmp_path, text):
 
 def test_lines_are_read_as_the_old_script_read_them(tmp_path):
     path = tmp_path / "lines.txt"
-    path.write_bytes("\ufeff  a  \r\nb ||| c ||| d\n||| e\nf |||\n|||\r\n서울 ||| 수도".encode())
+    path.write_bytes("\ufeff  a  \r\nb ||| c ||| d\ne|||f\r\n서울 ||| 수도".encode())
     assert [(one.question, one.context) for one in read_lines(path)] == [
         ("", "a"),
         ("b ||| c", "d"),
-        ("", "||| e"),
-        ("", "f |||"),
-        ("", "|||"),
+        ("", "e|||f"),
         ("서울", "수도"),
     ]
-    assert count_lines(path) == 6
+    assert count_lines(path) == 4
 
 
 @pytest.mark.parametrize(
@@ -186,6 +184,8 @@ def test_lines_are_read_as_the_old_script_read_them(tmp_path):
     [
         (b"a\n\nb\n", "line 2 is empty, and its tokens would be none; take it out"),
         (b"a\n \t\r\n", "line 2 is empty"),
+        (b"a ||| b\n ||| b\n", "line 2 is half a pair: nothing stands on one side of |||"),
+        (b"a ||| \n", "line 1 is half a pair"),
         (b"a\n\n", "line 2 is empty"),
         (b"", "is empty"),
         ("한\n국".encode("cp949"), "line 1 is not UTF-8"),

@@ -75,6 +75,10 @@ def files_of(source: Path, config: Path | None = None, vocab: Path | None = None
     Raises ModelError where one is not there.
     """
     folder = source if source.is_dir() else source.parent
+    if (folder / "tokenizer.json").exists():
+        raise ModelError(
+            f"{folder}: has a tokenizer.json, so it is a Hugging Face folder as it is; use it with --model"
+        )
     path = _found(folder, (TORCH, SAFE), "the file with the weights instead") if source.is_dir() else source
     if not path.exists():
         raise ModelError(f"{path}: no such file; name a {TORCH} or its folder")
@@ -124,6 +128,8 @@ def scheme_in(checkpoint: Checkpoint, generator: bool = False) -> Scheme:
                          f"variables begins with bert/ or electra/ ({some(checkpoint.shapes)})")  # fmt: skip
     if generator and scheme.name != "electra":
         raise ModelError(f"{checkpoint.path}: is of {scheme.name.upper()}, which has no generator; leave out --electra")
+    if generator and not any(name.startswith("generator") for name in checkpoint.shapes):
+        raise ModelError(f"{checkpoint.path}: has no generator, only a discriminator; leave out --electra")
     return scheme
 
 

@@ -87,6 +87,7 @@ def compare(
     scheme = scheme_in(opened, electra == "generator")
     tokenizer, model = load_folder(folder)
     config = config or settings_for(opened, folder)
+    _refuse_other_vocabulary(opened, model, folder)
     graph = graph_of(opened, config, electra == "generator")
     longest = model.config.max_position_embeddings
     apart: dict[str, _Apart] = {}
@@ -141,6 +142,14 @@ def packaged_texts() -> dict[str, tuple[str, str]]:
     examples = read_examples(sample_path("handwritten"))
     more = [(one.question, one.context) for one in examples[:: len(examples) // MORE][:MORE]]
     return {f"text {number}": pair for number, pair in enumerate([*TEXTS, *more], 1)}
+
+
+def _refuse_other_vocabulary(checkpoint: Checkpoint, model: Any, folder: Path) -> None:  # noqa: ANN401
+    """ModelError where the folder's ids are not those of the checkpoint."""
+    rows = {shape[0] for name, shape in checkpoint.shapes.items() if name.endswith("/word_embeddings")}
+    if rows and model.config.vocab_size not in rows:
+        raise ModelError(f"{folder}: has {model.config.vocab_size} entries in its vocabulary, and {checkpoint.path} "
+                         f"has embeddings for {max(rows)}; name the one that the folder was made from")  # fmt: skip
 
 
 def _refuse_unused(graph: Graph, scheme: Scheme, checkpoint: Checkpoint, config: Path) -> None:

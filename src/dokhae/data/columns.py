@@ -21,8 +21,8 @@ log = logging.getLogger("dokhae")
 
 Column = str | int  # a name, or a position from 0 where the file has no header
 SUFFIXES = (".tsv", ".csv", ".jsonl", ".json", ".parquet")
-QUOTED = re.compile(r'".*"".*"', re.DOTALL)  # a cell as CSV writes one that holds a quote
-MANY = 0.01  # of the rows; plain texts hold such cells now and then
+QUOTED = re.compile(r'".*"', re.DOTALL)  # a cell as CSV may write it, with a quote in it doubled
+MANY, MOST = 0.01, 0.5  # of the rows, with a doubled quote and without; plain texts hold such cells now and then
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +120,19 @@ def _refuse_missing(where: Path | str, found: Sequence[str], names: Iterable[str
 
 def _watched(path: Path, numbered: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
     """The same rows; a warning at their end where many hold cells that look quoted."""
-    rows = quoted = 0
+    rows = doubled = quoted = 0
     for row in numbered:
         rows += 1
-        quoted += any('""' in cell and QUOTED.fullmatch(cell) is not None for cell in row[1])
+        cells = [cell for cell in row[1] if QUOTED.fullmatch(cell)]
+        quoted += bool(cells)
+        doubled += any('""' in cell[1:-1] for cell in cells)
         yield row
-    if quoted > MANY * rows:
+    told = quoted if quoted > MOST * rows else doubled if doubled > MANY * rows else 0
+    if told:
         log.warning(
             "%s: %d of %d lines hold cells that look quoted as in CSV; in .tsv a quote is a character, as in GLUE's "
             "files: where it is not meant so, save the table as .csv",
-            path, quoted, rows,
+            path, told, rows,
         )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from dokhae.errors import DataError
 from dokhae.files import open_bytes
 
+SEPARATOR = "|||"
 PAIR = re.compile(r"(.*) \|\|\| (.*)")  # of the line without the white space at its ends
 
 

@@ -135,12 +135,15 @@ def load_classifier(source: Source, labels: Sequence[str], trust_remote_code: bo
 
 
 def load_trained_classifier(source: Source, trust_remote_code: bool = False) -> Any:  # noqa: ANN401
-    """A classifier that is to answer as it is, its labels in its config; warns where weights are not there."""
+    """A classifier that is to answer as it is, its labels in its config. ModelError where weights are not there."""
     model, report = _load(source, CLASSES, trust_remote_code)
     if model.config.problem_type == "multi_label_classification":
         raise ModelError(f"{source.name}: gives a text any number of its labels, which dokhae does not; choose a model "
                          "that gives it one")  # fmt: skip
-    tell_missing(source, report["missing_keys"], "are random now, and so is what it says: fine-tune it first")
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise ModelError(f"{source.name}: is no trained classifier: it lacks {missing[0]} ({len(missing)} weights in "
+                         "all); fine-tune it first (dokhae classify train)")  # fmt: skip
     return model
 
 

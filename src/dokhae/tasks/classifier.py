@@ -19,12 +19,12 @@ from dokhae.errors import DataError, ModelError, NotFinite, SettingsError
 from dokhae.files import read_json, write_json
 from dokhae.predict import ALONE, World, deal, plan, portions
 from dokhae.records import from_mapping
+from dokhae.settings import CLASSIFIER
 from dokhae.tasks.source import TextSource
 from dokhae.types import Example, LabelledText
 
 log = logging.getLogger("dokhae")
 
-FILE_NAME = "dokhae_classifier.json"
 FORMAT = 1
 Logits = NDArray[np.float32]
 Score = Callable[[Batch], Logits]  # a batch of R texts -> (R, labels)
@@ -39,9 +39,9 @@ class ClassPrediction:
     probabilities: tuple[float, ...] = ()  # of each class in the model's order; () for a number
 
     @property
-    def probability(self) -> float:
-        """Of the class."""
-        return max(self.probabilities, default=1.0)
+    def probability(self) -> float | None:
+        """Of the class; None for a number."""
+        return max(self.probabilities, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class ClassifierSettings:
 
     def save(self, folder: Path) -> None:
         """Write them into a model folder."""
-        write_json(folder / FILE_NAME, {"format": FORMAT, **asdict(self)})
+        write_json(folder / CLASSIFIER, {"format": FORMAT, **asdict(self)})
 
     @classmethod
     def load(cls, path: Path) -> ClassifierSettings:
@@ -148,7 +148,7 @@ class Classifier:
         source = loading.locate(model)
         fast = loading.load_tokenizer(source, trust_remote_code)
         network = loading.load_trained_classifier(source, trust_remote_code)
-        path, longest = loading.find_file(source, FILE_NAME), inputs.longest_input(network)
+        path, longest = loading.find_file(source, CLASSIFIER), inputs.longest_input(network)
         default = ClassifierSettings(max_length=min(longest or 512, 512))
         settings = default if path is None else ClassifierSettings.load(path)
         names = inputs.input_names(fast, network)
@@ -180,9 +180,15 @@ class Classifier:
     ) -> Iterator[ClassPrediction]:
         """One prediction for each text or pair, in their order; a portion of them is in memory at once.
 
-        SettingsError where some are pairs and others are not. What is cut is counted and warned of.
+        SettingsError where some are pairs and others are not, or the model was trained on the other kind. What is cut
+        is counted and warned of.
         """
-        examples, tokenizer = as_examples(texts), self.tokenizers(kind_of(texts))
+        kind, source = kind_of(texts), self.settings.source
+        if source is not None and source.is_pair != (kind == "pair"):
+            kinds = "pairs, and these are single texts; give both texts (--second)"
+            turned = "single texts, and these are pairs; give one text of each"
+            raise SettingsError(f"the model was trained on {kinds if source.is_pair else turned}")
+        examples, tokenizer = as_examples(texts), self.tokenizers(kind)
         cut = 0
 
         def features_of(portion: range) -> Features:

@@ -17,8 +17,8 @@ from dokhae.encoding.korean import tokenizer_of
 from dokhae.errors import ModelError, NotFinite, SettingsError
 from dokhae.korean.analysis import is_address
 from dokhae.korean.splitting import Split
-from dokhae.settings import ReaderSettings
-from dokhae.tasks.classifier import FILE_NAME, ClassifierSettings
+from dokhae.settings import CLASSIFIER, ReaderSettings
+from dokhae.tasks.classifier import ClassifierSettings
 from dokhae.tasks.extraction_lines import chunks
 from dokhae.types import Example
 
@@ -186,7 +186,7 @@ class Extractor:
 
 def _writing(find_file: Callable[[str], Path | None]) -> tuple[Split, str | None]:
     """Where words are cut, and the analyser of a morpheme BERT, as a reader or classifier was trained."""
-    reader, classifier = ReaderSettings.found(find_file), find_file(FILE_NAME)
+    reader, classifier = ReaderSettings.found(find_file), find_file(CLASSIFIER)
     if reader is not None:
         return reader.korean_split, reader.morphemes
     return "none", None if classifier is None else ClassifierSettings.load(classifier).morphemes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from dokhae.data.lines import pair_of, text_lines
+from dokhae.data.lines import SEPARATOR, pair_of, text_lines
 from dokhae.errors import DataError
 from dokhae.types import Example
 
@@ -13,11 +13,15 @@ LINES, CHARACTERS = 1024, 1 << 20  # that are tokenized together, at most
 
 
 def count_lines(path: Path) -> int:
-    """How many lines a file has. DataError, which names the line, where one is empty or not UTF-8."""
+    """How many lines a file has. DataError, which names the line, where one is empty, not UTF-8, or half a pair."""
     count = 0
     for count, line in enumerate(text_lines(path), 1):
-        if not line.strip():
+        text = line.strip()
+        if not text:
             raise DataError(f"{path}: line {count} is empty, and its tokens would be none; take it out")
+        if text.startswith(SEPARATOR) or text.endswith(SEPARATOR):
+            raise DataError(f"{path}: line {count} is half a pair: nothing stands on one side of {SEPARATOR}; give "
+                            "both texts, or one without it")  # fmt: skip
     return count
 
 

@@ -33,14 +33,23 @@ class TextSource:
                 raise SettingsError(f"task {self.task} knows its columns and labels; leave out first, second, label, "
                                     "id and regression, or leave out task")  # fmt: skip
         elif self.first is None:
-            raise SettingsError("give --task (mrpc, sst-2, ...), or the columns of your own file (--first, "
-                                "for pairs --second, and --label)")  # fmt: skip
+            raise SettingsError("give --task (mrpc, sst-2, ...), or the columns of your own file: --first, and for "
+                                "pairs --second")  # fmt: skip
+        columns = [name for name in (self.first, self.second, self.label, self.id) if name is not None]
+        twice = next((name for name in columns if columns.count(name) > 1), None)
+        if twice is not None:
+            raise SettingsError(f"the column {twice!r} is named for two things; name one column for each")
 
     def named(self, labels: Sequence[str]) -> SentenceTask:
         """The task; where it is one's own, with these classes, or none where a number is predicted."""
         if self.task != OWN:
             return glue.find_task(self.task)
         return glue.custom_task(str(self.first), self.second, self.label, labels, self.regression, id=self.id)
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether there are two texts in a row."""
+        return (self.second if self.task == OWN else glue.find_task(self.task).columns.second) is not None
 
     @property
     def is_regression(self) -> bool:

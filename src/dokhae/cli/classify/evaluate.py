@@ -32,7 +32,7 @@ def evaluate(
 
     Args:
         data: labelled texts: .tsv, .csv, .jsonl, .json or .parquet
-        predictions: .tsv or .jsonl, as `dokhae classify predict` writes them
+        predictions: .tsv or .jsonl, as `dokhae classify predict` writes them, or a run folder
         task: cola, sst-2, mrpc, sts-b, qqp, mnli, qnli, rte or wnli; without it, the columns of the file
         first: column of the text, or of a pair's first one
         second: column of a pair's second text
@@ -51,7 +51,8 @@ def evaluate(
     from dokhae.tasks.source import TextSource
 
     source = TextSource(task or OWN, first, second, label, id, regression)
-    scores = score_predictions(source, data, predictions, skip_ragged)
+    path = predictions / "predictions.tsv" if predictions.is_dir() else predictions
+    scores = score_predictions(source, data, path, skip_ragged)
     if out is not None:
         write_json(out, scores)
     sys.stdout.write(json.dumps(scores) + "\n")

@@ -88,5 +88,5 @@ def predict(
     with track("predict", len(texts), True, " texts") as update:
         count = write_predictions(out, classifier.predict_each(texts, batch_size, update), kind)
     log.info("wrote %s: %d predictions", out, count)
-    if kind.submissions and out.suffix == ".tsv":
+    if data.stem in dict(kind.submissions) and out.name != glue.submission_name(kind, data):
         log.info("GLUE's server wants it as %s", glue.submission_name(kind, data))
