@@ -79,7 +79,7 @@ def far(one, other):
     return max(float((one[name] - other[name]).abs().max()) for name in one)
 
 
-@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("size", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_processes_compute_what_one_process_computes_with_as_many_batches_a_step(size, folder):
     """Dropout and a last turn that is not full included: five batches, of two epochs."""
     alone, out = folder / f"alone-{size}", whole_of(size, folder)
