@@ -17,8 +17,18 @@ from dokhae.data import read_examples, read_korquad2
 FORMATS = ["json", "jsonl", "csv", "tsv", "parquet"]
 
 
-@pytest.mark.parametrize("first", FORMATS)
-@pytest.mark.parametrize("second", FORMATS)
+# each format once as the first and once as the second; tests/data/test_writing.py has every pair on small files
+PAIRS = list(zip(FORMATS, [*FORMATS[1:], FORMATS[0]], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(first, second, marks=() if (first, second) in PAIRS else pytest.mark.slow)
+        for first in FORMATS
+        for second in FORMATS
+    ],
+)
 def test_there_and_back(dokhae, shared, tmp_path, first, second):
     source = shared("squad-2.0/dev.json")
     middle, last = tmp_path / f"middle.{first}", tmp_path / f"last.{second}"

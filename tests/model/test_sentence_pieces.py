@@ -368,7 +368,11 @@ def test_albert_keeps_its_own_class_where_that_has_the_same_ids(normalizer, text
 
 @pytest.mark.parametrize(
     ("owner", "kind", "model"),
-    [("skt", "unigram", "bert"), ("monologg", "unigram", "bert"), ("monologg", "bpe", "distilbert")],
+    [
+        ("skt", "unigram", "bert"),
+        pytest.param("monologg", "unigram", "bert", marks=pytest.mark.slow),
+        ("monologg", "bpe", "distilbert"),
+    ],
 )
 def test_it_learns_a_handful_and_answers_with_exact_ranges_after_loading(owner, kind, model, tmp_path):
     data = write_squad(tmp_path / "few.json", FEW)

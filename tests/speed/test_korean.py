@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from tokenizers import Tokenizer
 from transformers import BertTokenizer
 
@@ -34,6 +35,7 @@ def test_fixes_are_compared_with_whole_words_over_all_seeds(tmp_path):
     assert "Exact match below 20" in text
 
 
+@pytest.mark.slow
 def test_the_part_of_a_vocabulary_that_is_kept_gives_the_same_tokens(tmp_path):
     fast = train_tokenizer("bert")
     entries = sorted(fast.get_vocab(), key=fast.get_vocab().get)
@@ -51,6 +53,7 @@ def test_the_part_of_a_vocabulary_that_is_kept_gives_the_same_tokens(tmp_path):
     assert Tokenizer.from_str(kept.backend_tokenizer.to_str()).get_vocab_size() == len(kept)
 
 
+@pytest.mark.slow
 def test_the_sides_are_taken_in_turns_and_the_first_turn_does_not_count():
     order: list[str] = []
     seconds, others = korean.timed({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 1)

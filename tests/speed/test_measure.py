@@ -43,6 +43,7 @@ def test_the_ratio_is_that_of_the_medians():
     assert measured().ratio == 5.0 and measured().ratios == [5.0, 10.0, 2.5] and measured().cpu_ratio == 5.0
 
 
+@pytest.mark.slow
 def test_what_comes_before_each_run_is_not_timed_and_what_comes_after_all_comes_once():
     calls = []
     found = measure(
@@ -62,6 +63,7 @@ def test_outputs_that_differ_end_the_measurement():
         measure(comparison(check=refuse))
 
 
+@pytest.mark.slow
 def test_the_work_of_others_counts_and_ones_own_does_not():
     busy = "import time\nend = time.perf_counter() + 3\nwhile time.perf_counter() < end: pass"
     others = Others()

@@ -123,6 +123,7 @@ def test_a_turn_that_was_always_disturbed_is_told_but_not_kept(tmp_path, monkeyp
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_turn_has_its_own_threads_and_heap(monkeypatch, tmp_path):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("MALLOC_TOP_PAD_", "64")
@@ -136,6 +137,7 @@ def variables():
     return {"threads": os.environ.get("OMP_NUM_THREADS"), "pad": os.environ.get("MALLOC_TOP_PAD_")}
 
 
+@pytest.mark.slow
 def test_a_turn_that_fails_says_why():
     with pytest.raises(TurnFailed, match=r"(?s)test_turns:broken ended with status 1:.*no such thing"):
         turns.run_apart(Turn("tests.speed.test_turns:broken", {}))

@@ -113,6 +113,7 @@ def test_a_study_of_another_spec_is_refused_and_nothing_is_lost(tmp_path, tiny_b
         sweeps.sweep(spec, out / "plots", show=False)
 
 
+@pytest.mark.slow
 def test_a_folder_that_was_moved_goes_on_where_it_is(undisturbed, tmp_path, tiny_bert, few, monkeypatch):
     spec = small(tiny_bert, few)
     with monkeypatch.context() as patch:
@@ -148,6 +149,7 @@ def ask(storage):
     return optuna.load_study(study_name="small", storage=JournalStorage(JournalFileBackend(storage))).ask()
 
 
+@pytest.mark.slow
 def test_a_host_of_the_same_name_with_the_same_path_is_another_machine(tmp_path, tiny_bert, few):
     search, settings = {"learning_rate": [1e-3, 5e-2]}, {"epochs": 1, "checkpoint_every": None}
     spec, storage = spec_of(tiny_bert, few, search=search, settings=settings), str(tmp_path / "journal.log")

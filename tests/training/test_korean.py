@@ -44,7 +44,7 @@ def trained(encoder, folder, **changes):
     return run, dokhae.train(config(encoder, data, run, **more), show=False)
 
 
-@pytest.mark.parametrize("split", ["particles", "kiwi"])
+@pytest.mark.parametrize("split", ["particles", pytest.param("kiwi", marks=pytest.mark.slow)])
 def test_a_split_is_trained_with_saved_and_answered_with(encoder, tmp_path, split):
     run, report = trained(encoder, tmp_path, korean_split=split)
     assert report["scores"]["exact_match"] == 100.0
