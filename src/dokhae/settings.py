@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from dokhae.decoding import DecodingConfig
 from dokhae.encoding import WindowConfig
@@ -19,6 +19,7 @@ from dokhae.records import from_mapping
 FILE_NAME = "dokhae.json"
 CLASSIFIER = "dokhae_classifier.json"  # what stands in its place beside a model that tells classes
 FORMAT = 1
+Saved = TypeVar("Saved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class ReaderSettings:
 
     def save(self, folder: Path) -> None:
         """Write dokhae.json into a model folder."""
-        write_json(folder / FILE_NAME, {"format": FORMAT, **asdict(self)})
+        write_saved(self, folder / FILE_NAME)
 
     @classmethod
     def load(cls, folder: Path) -> ReaderSettings | None:
@@ -68,13 +69,23 @@ class ReaderSettings:
         path = folder / FILE_NAME
         if not path.exists():
             return None
-        content = read_json(path)
-        if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
-            raise ModelError(f"{path}: is not a settings file of format {FORMAT}; use the dokhae version that wrote it")
-        return from_mapping(cls, content, str(path))
+        return read_saved(cls, path)
 
     @classmethod
     def found(cls, find_file: Callable[[str], Path | None]) -> ReaderSettings | None:
         """Those of a model of which only single files can be had, wherever it is; None where it has none."""
         path = find_file(FILE_NAME)
         return None if path is None else cls.load(path.parent)
+
+
+def write_saved(settings: Any, path: Path) -> None:  # noqa: ANN401 - a dataclass
+    """Write the settings of a model beside its weights."""
+    write_json(path, {"format": FORMAT, **asdict(settings)})
+
+
+def read_saved(kind: type[Saved], path: Path) -> Saved:
+    """Settings that `write_saved` has written. ModelError for a file of another format."""
+    content = read_json(path)
+    if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
+        raise ModelError(f"{path}: is not a settings file of format {FORMAT}; use the dokhae version that wrote it")
+    return from_mapping(kind, content, str(path))

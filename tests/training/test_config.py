@@ -67,7 +67,7 @@ def test_epochs_and_steps_say_how_long_it_takes(tmp_path):
 
 
 def test_windows_longer_than_the_positions_are_refused():
-    from dokhae.training.preparing import check_length
+    from dokhae.model.inputs import check_length
 
     with pytest.raises(SettingsError, match="the positions of encoder end at 512; use --max_length 512"):
         check_length(513, 512, "encoder")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import math
 import re
@@ -13,6 +12,7 @@ from typing import Any
 from dokhae.data.columns import Columns, Row, rows_of
 from dokhae.data.fields import described, refuse_lone_surrogates, shortened
 from dokhae.errors import DataError, SettingsError
+from dokhae.records import nearest
 from dokhae.types import LabelledText
 
 log = logging.getLogger("dokhae")
@@ -129,8 +129,7 @@ def _number(value: Any, place: str) -> float:  # noqa: ANN401 - whatever the tab
 def _class(value: Any, place: str, known: Sequence[str]) -> str:  # noqa: ANN401
     label = _class_name(value, place)
     if known and label not in known:
-        near = difflib.get_close_matches(label.lower(), known, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = nearest(label.lower(), list(known)).partition("; known")[0]
         names = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
         raise DataError(f"{place}: the label {shortened(label)} is not known{hint} (known are {names})")
     return label

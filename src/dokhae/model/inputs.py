@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from dokhae.errors import ModelError
+from dokhae.errors import ModelError, SettingsError
 
 TEXT_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 OTHER_STATES = "encoder_attention_mask"  # of another encoder, which BERT could read if it were a decoder
@@ -69,6 +69,13 @@ def longest_input(model: Any) -> int | None:  # noqa: ANN401
     if getattr(model.config, "attention_type", None) == "block_sparse":
         longest -= longest % model.config.block_size
     return longest
+
+
+def check_length(max_length: int, longest: int | None, model: str) -> None:
+    """SettingsError where the windows are longer than the model's position embeddings."""
+    if longest is not None and max_length > longest:
+        raise SettingsError(f"max_length is {max_length}, but the positions of {model} end at {longest}; "
+                            f"use --max_length {longest}")  # fmt: skip
 
 
 def first_position(model: Any) -> int:  # noqa: ANN401

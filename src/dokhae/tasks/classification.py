@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dokhae.encoding import Batch, PairTokenizer, assemble, cached_features
+from dokhae.encoding import Batch, PairTokenizer, cached_features
 from dokhae.encoding.korean import tokenizer_of
 from dokhae.encoding.pairs import PairConfig, build_pairs
 from dokhae.files import sha256, write_json
@@ -41,7 +41,6 @@ from dokhae.tasks.scoring import numbers_of
 from dokhae.training.compiling import as_written
 from dokhae.training.data import Batching, Split, TrainingData
 from dokhae.training.identity import Identity, identity_of
-from dokhae.training.preparing import check_length
 from dokhae.training.processes import Processes
 from dokhae.types import LabelledText
 
@@ -66,7 +65,7 @@ class Classifying:
         fast = loading.load_tokenizer(source, config.trust_remote_code)
         pl.seed_everything(config.seed, verbose=False)  # the head is drawn from it
         model = loading.load_classifier(source, task.labels, config.trust_remote_code)
-        check_length(config.max_length, inputs.longest_input(model), config.model)
+        inputs.check_length(config.max_length, inputs.longest_input(model), config.model)
         names = inputs.input_names(fast, model)
         tokenizer = tokenizer_of(fast, names, morphemes=config.morphemes, texts=kind_of(train))
         return LoadedClassifier(config, task, train, dev, model, fast, tokenizer, identity_of(model, tokenizer))
@@ -123,12 +122,6 @@ class ClassLesson:
     loaded: LoadedClassifier
     data: TrainingData
     labels: dict[str, NDArray[Any]]  # of each split
-
-    def batch(self, split: str, windows: NDArray[np.int64]) -> Batch:
-        """Some texts as the model sees them."""
-        found = self.data.train if split == "train" else self.data.dev
-        assert found is not None, "validation needs a dev split"
-        return assemble(found.features, windows, self.data.layout)
 
     def logits(self, model: Any, batch: Batch, device: Any) -> tuple[Tensor, ...]:  # noqa: ANN401
         """Of the classes, (R, labels)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,17 +15,14 @@ from dokhae.encoding import Batch, Features, Layout, PairTokenizer, assemble
 from dokhae.encoding.ahead import ahead
 from dokhae.encoding.korean import tokenizer_of
 from dokhae.encoding.pairs import PairConfig, build_pairs
-from dokhae.errors import DataError, ModelError, NotFinite, SettingsError
-from dokhae.files import read_json, write_json
+from dokhae.errors import DataError, NotFinite, SettingsError
 from dokhae.predict import ALONE, World, deal, plan, portions
-from dokhae.records import from_mapping
-from dokhae.settings import CLASSIFIER
+from dokhae.settings import CLASSIFIER, read_saved, write_saved
 from dokhae.tasks.source import TextSource
 from dokhae.types import Example, LabelledText
 
 log = logging.getLogger("dokhae")
 
-FORMAT = 1
 Logits = NDArray[np.float32]
 Score = Callable[[Batch], Logits]  # a batch of R texts -> (R, labels)
 
@@ -56,15 +53,7 @@ class ClassifierSettings:
 
     def save(self, folder: Path) -> None:
         """Write them into a model folder."""
-        write_json(folder / CLASSIFIER, {"format": FORMAT, **asdict(self)})
-
-    @classmethod
-    def load(cls, path: Path) -> ClassifierSettings:
-        """Read them. ModelError for a file of another format."""
-        content = read_json(path)
-        if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
-            raise ModelError(f"{path}: is not a settings file of format {FORMAT}; use the dokhae version that wrote it")
-        return from_mapping(cls, content, str(path))
+        write_saved(self, folder / CLASSIFIER)
 
 
 def as_examples(texts: Sequence[LabelledText]) -> list[Example]:
@@ -150,7 +139,7 @@ class Classifier:
         network = loading.load_trained_classifier(source, trust_remote_code)
         path, longest = loading.find_file(source, CLASSIFIER), inputs.longest_input(network)
         default = ClassifierSettings(max_length=min(longest or 512, 512))
-        settings = default if path is None else ClassifierSettings.load(path)
+        settings = default if path is None else read_saved(ClassifierSettings, path)
         names = inputs.input_names(fast, network)
 
         def tokenizers(texts: Literal["single", "pair"]) -> PairTokenizer:

@@ -17,7 +17,7 @@ from dokhae.encoding.korean import tokenizer_of
 from dokhae.errors import ModelError, NotFinite, SettingsError
 from dokhae.korean.analysis import is_address
 from dokhae.korean.splitting import Split
-from dokhae.settings import CLASSIFIER, ReaderSettings
+from dokhae.settings import CLASSIFIER, ReaderSettings, read_saved
 from dokhae.tasks.classifier import ClassifierSettings
 from dokhae.tasks.extraction_lines import chunks
 from dokhae.types import Example
@@ -117,10 +117,7 @@ class Extractor:
         encoder = loading.load_encoder(source, trust_remote_code)
         if encoder.config.is_encoder_decoder:
             raise ModelError(f"{model}: is an encoder with a decoder; choose an encoder alone, such as BERT or ELECTRA")
-        longest = inputs.longest_input(encoder)
-        if longest is not None and config.max_length > longest:
-            raise SettingsError(f"max_length is {config.max_length}, but the positions of {model} end at {longest}; "
-                                f"use --max_length {longest}")  # fmt: skip
+        inputs.check_length(config.max_length, inputs.longest_input(encoder), str(model))
         layers = places_of(config.layers, encoder.config.num_hidden_layers, str(model))
         split, own = _writing(partial(loading.find_file, source))
         if morphemes is None and is_address(own) and source.folder is None:
@@ -189,7 +186,7 @@ def _writing(find_file: Callable[[str], Path | None]) -> tuple[Split, str | None
     reader, classifier = ReaderSettings.found(find_file), find_file(CLASSIFIER)
     if reader is not None:
         return reader.korean_split, reader.morphemes
-    return "none", None if classifier is None else ClassifierSettings.load(classifier).morphemes
+    return "none", None if classifier is None else read_saved(ClassifierSettings, classifier).morphemes
 
 
 def places_of(layers: Sequence[int], count: int, model: str) -> list[int]:

@@ -5,7 +5,6 @@ Columns, the order of classes and the names of submissions are those of GLUE's f
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from dokhae.data.columns import Columns, column_names
 from dokhae.data.sentences import read_texts
 from dokhae.errors import DataError, SettingsError
 from dokhae.metrics import classification
+from dokhae.records import nearest
 from dokhae.types import LabelledText
 
 Array = NDArray[Any]  # (row,)
@@ -111,9 +111,8 @@ def find_task(name: str) -> SentenceTask:
     for task in TASKS:
         if _plain(name) == _plain(task.name):
             return task
-    near = difflib.get_close_matches(name.lower(), names(), n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise SettingsError(f"task {name!r} is not known; {hint}known are {', '.join(names())}")
+    near = nearest(name.lower(), names()).partition("; known")[0]
+    raise SettingsError(f"task {name!r} is not known{near or ';'} known are {', '.join(names())}")
 
 
 def _plain(name: str) -> str:

@@ -10,7 +10,7 @@ import lightning.pytorch as pl
 import numpy as np
 from numpy.typing import NDArray
 
-from dokhae.encoding import Features, Layout, bucket_by_length, bucket_by_tokens, sequence_lengths
+from dokhae.encoding import Batch, Features, Layout, assemble, bucket_by_length, bucket_by_tokens, sequence_lengths
 from dokhae.errors import SettingsError
 from dokhae.predict import ALONE, World, deal, plan
 from dokhae.training.processes import Processes
@@ -159,6 +159,12 @@ class TrainingData(pl.LightningDataModule):
         super().__init__()
         self.train, self.dev, self.layout, self.batching = train, dev, layout, batching
         self.processes = processes or Processes()
+
+    def batch(self, split: str, windows: NDArray[np.int64]) -> Batch:
+        """Some windows of "train" or "dev" as the model sees them, with their labels."""
+        found = self.train if split == "train" else self.dev
+        assert found is not None, "validation needs a dev split"
+        return assemble(found.features, windows, self.layout)
 
     def train_dataloader(self) -> TrainingBatches:
         """Batches of window numbers, bucketed by length."""

@@ -51,7 +51,7 @@ class TrainingModule(pl.LightningModule):
         # whole run of one process would have drawn
         torch.manual_seed(self.config.seed * 1_000_003 + part.number)
         with self.data.processes.together(), explained_memory():
-            batch = self.lesson.batch("train", part.windows)
+            batch = self.data.batch("train", part.windows)
             loss = self.lesson.loss("train", batch, self.lesson.logits(self.model, batch, self.device))
             if not torch.isfinite(loss):
                 raise Diverged(f"the loss is {loss.item()} at step {self.global_step + 1}")
@@ -60,7 +60,7 @@ class TrainingModule(pl.LightningModule):
 
     def validation_step(self, part: ValidationBatch, index: int) -> None:
         """Keep of a batch what its scores need, on the same path as every other prediction."""
-        batch = self.lesson.batch("dev", part.windows)
+        batch = self.data.batch("dev", part.windows)
         with as_written():
             logits = self.lesson.logits(self.model, batch, self.device)
         loss = self.lesson.loss("dev", batch, logits)

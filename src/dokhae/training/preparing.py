@@ -69,13 +69,6 @@ def _start(config: RunConfig, start: Start, size: int) -> Start:
     return start
 
 
-def check_length(max_length: int, longest: int | None, model: str) -> None:
-    """SettingsError where the windows are longer than the model's position embeddings."""
-    if longest is not None and max_length > longest:
-        raise SettingsError(f"max_length is {max_length}, but the positions of {model} end at {longest}; "
-                            f"use --max_length {longest}")  # fmt: skip
-
-
 def check_seen(checkpoint: Path, processes: Processes) -> None:
     """SettingsError where some processes have the checkpoint to go on from, and others cannot see it."""
     seen = processes.gather(checkpoint.exists())
@@ -92,7 +85,7 @@ def keep_still(module: TrainingModule) -> None:
     XLNet's mask embedding is one. A batch of two windows tells, on the CPU.
     """
     weights = [weight for weight in module.model.parameters() if weight.requires_grad]
-    batch = module.lesson.batch("train", np.arange(min(2, module.data.train.features.window_count)))
+    batch = module.data.batch("train", np.arange(min(2, module.data.train.features.window_count)))
     with torch.random.fork_rng(devices=()), as_written():
         logits = module.lesson.logits(module.model, batch, "cpu")
         gradients = torch.autograd.grad(torch.stack(logits).sum(), weights, allow_unused=True)

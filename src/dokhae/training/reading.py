@@ -9,15 +9,13 @@ from functools import partial
 from typing import Any
 
 import lightning.pytorch as pl
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from dokhae import benchmarks, metrics
 from dokhae.benchmarks import Benchmark
 from dokhae.decoding import WindowSpans
-from dokhae.encoding import Batch, PairTokenizer, assemble
+from dokhae.encoding import Batch, PairTokenizer
 from dokhae.encoding.korean import tokenizer_of
 from dokhae.encoding.pages import add_markers
 from dokhae.encoding.report import korean_warning, lost_ends
@@ -34,7 +32,6 @@ from dokhae.training.config import TrainConfig
 from dokhae.training.contexts import for_contexts
 from dokhae.training.data import Batching, Split, TrainingData
 from dokhae.training.identity import Identity, identity_of
-from dokhae.training.preparing import check_length
 from dokhae.training.processes import Processes
 from dokhae.training.splits import make_split, read_split
 from dokhae.types import Example
@@ -65,7 +62,7 @@ class Reading:
         if before is not None:
             loading.refuse_lost_block_head(source, before.block_head)
         warn_of_another_split(config, before)
-        check_length(config.max_length, inputs.longest_input(model), config.model)
+        inputs.check_length(config.max_length, inputs.longest_input(model), config.model)
         identity = identity_of(model, tokenizer)
         return LoadedReader(
             config, benchmark, train, dev, model, fast, tokenizer, identity, trimmer(config.korean_trim)
@@ -118,10 +115,6 @@ class ReaderLesson:
 
     loaded: LoadedReader
     data: TrainingData
-
-    def batch(self, split: str, windows: NDArray[np.int64]) -> Batch:
-        """Some windows as the model sees them, with their labels."""
-        return assemble((self.data.train if split == "train" else self.dev).features, windows, self.data.layout)
 
     def logits(self, model: Any, batch: Batch, device: Any) -> tuple[Tensor, ...]:  # noqa: ANN401
         """As span_logits gives them."""

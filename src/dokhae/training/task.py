@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from numpy.typing import NDArray
 from torch import Tensor
 
 from dokhae.encoding import Batch
@@ -21,9 +20,6 @@ class Lesson(Protocol):
     @property
     def data(self) -> TrainingData:
         """Both splits, in batches."""
-
-    def batch(self, split: str, windows: NDArray[Any]) -> Batch:
-        """Some windows of "train" or "dev" as the model sees them."""
 
     def logits(self, model: Any, batch: Batch, device: Any) -> tuple[Tensor, ...]:  # noqa: ANN401
         """What the model says to a batch, in float32."""
