@@ -90,25 +90,6 @@ def test_of_an_answer_that_is_too_long_its_longest_part_is_left(words):
     assert cut.lost == {"window": 1}
 
 
-@pytest.mark.parametrize(
-    ("vocabulary", "exact_match", "f1"),
-    [
-        ("bert-base-multilingual-cased", 84.29, 98.26),
-        ("koelectra-v1", 71.44, 96.64),
-        ("koelectra-v2-enliple", 96.78, 99.61),
-    ],
-)
-def test_the_measured_ceilings_of_korquad(shared, vocabulary, exact_match, f1):
-    """Measured on the whole dev set (5,774 questions); here on the 5,196 questions that are at hand."""
-    examples = [one for split in ("train", "dev") for one in read_examples(shared(f"korquad-1.0/{split}.json"))]
-    fast = BertTokenizerFast(vocab=str(shared(f"vocab/{vocabulary}.txt")), do_lower_case=False)
-    found = ceiling_of(PairTokenizer.of(fast), examples, max_answer_length=100_000)
-    assert found.questions == 5196
-    assert found.exact_match == pytest.approx(exact_match, abs=0.5)
-    assert found.f1 == pytest.approx(f1, abs=0.5)
-    assert set(found.lost) == {"end"}
-
-
 @pytest.mark.parametrize("kind", ["bert", "bert-uncased", "roberta", "xlm-roberta", "albert", "xlnet"])
 @pytest.mark.parametrize("max_answer_length", [2, 4, 30])
 @pytest.mark.parametrize("config", [WindowConfig(), WindowConfig(max_length=72, overlap=4)])

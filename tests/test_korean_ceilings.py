@@ -47,6 +47,7 @@ def found(shared, examples, vocabulary, split="none", trim="none"):
 )
 def test_whole_words(shared, examples, vocabulary, exact_match, f1, tokens):
     now = found(shared, examples, vocabulary)
+    assert now.questions == 5196
     assert (now.exact_match, now.f1) == pytest.approx((exact_match, f1), abs=WITHIN)
     assert now.tokens_per_character == pytest.approx(tokens, abs=0.01)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import weakref
 
 import pytest
@@ -11,6 +12,12 @@ from hypothesis import strategies as st
 
 from dokhae.model import attention
 from dokhae.model.attention import Seams, attend, groups
+
+TOGETHER, APART = (8192, 800_000), (0, 800_000)  # all windows of a row, or equal ones alone
+OFTEN = [
+    (None, attention.LONG, TOGETHER), (None, 5, TOGETHER), (None, 3, APART),
+    (3, attention.LONG, TOGETHER), (3, 3, TOGETHER), (3, 5, APART),
+]  # fmt: skip
 
 
 def heads(tokens, seed, dtype=torch.float64):
@@ -84,9 +91,14 @@ def test_a_batch_of_windows_of_nearly_one_length_is_few_groups():
     assert len(groups(tuple(range(48, 64)), 12, attention.AT_ONCE_IN_CACHE)) == 2
 
 
-@pytest.mark.parametrize("limits", [(8192, 800_000), (0, 800_000)])  # all windows together, or equal ones alone
-@pytest.mark.parametrize("long", [attention.LONG, 5, 3])  # of four windows, some are worked out twice
-@pytest.mark.parametrize("reach", [None, 3])
+# long: of four windows, some are worked out twice
+@pytest.mark.parametrize(
+    ("reach", "long", "limits"),
+    [
+        pytest.param(*case, marks=[] if case in OFTEN else pytest.mark.slow)
+        for case in itertools.product([None, 3], [attention.LONG, 5, 3], [TOGETHER, APART])
+    ],
+)
 def test_gradients_of_attention_with_dropout_are_those_of_its_definition(reach, long, limits, monkeypatch):
     monkeypatch.setattr(attention, "LONG", long)
     monkeypatch.setattr(attention, "A_GROUP", limits[0])

@@ -55,8 +55,13 @@ def examples(request, shared, tmp_path):
     return KORQUAD.read(tmp_path, True) + KORQUAD.read(tmp_path / "real", True)
 
 
-@pytest.mark.parametrize("heads", [1, 2])
-@pytest.mark.parametrize("split", ["none", "particles"])
+@pytest.mark.parametrize(
+    ("split", "heads"),
+    [
+        ("none", 1), pytest.param("none", 2, marks=pytest.mark.slow),
+        pytest.param("particles", 1, marks=pytest.mark.slow), ("particles", 2),
+    ],
+)  # fmt: skip
 def test_gold_answers_come_back_exactly(tokenizers, examples, heads, split):
     tokenizer = tokenizers[split]
     features = build_features(examples, tokenizer, WindowConfig(512, overlap=256, lead=32))

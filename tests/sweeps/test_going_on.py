@@ -184,6 +184,7 @@ def test_data_that_has_moved_is_found_where_it_is_now(undisturbed, tmp_path, tin
     assert [entry["resumed"] for entry in read_json(results[1].run / "run.json")["history"]] == [False, True]
 
 
+@pytest.mark.slow
 def test_a_hub_that_is_away_fails_no_trial_not_even_one_that_stopped_before(
     undisturbed, tmp_path, tiny_bert, few, monkeypatch
 ):

@@ -34,7 +34,10 @@ UNENDING = ("deberta-v2", "deberta-v3", "xlnet")  # relative positions
 EPOCHS = dict.fromkeys((*UNENDING, "modernbert", "mmbert"), 5)  # without absolute positions it takes longer
 TEXT = "The Early Otter was launched in 1704 at Korustead — “a small town”. 서온호는 《보리》를 싣고 다녔다. " * 8
 families = pytest.mark.parametrize("family", FAMILIES)
-TWINS = {"deberta-v3": "deberta-v2", "mmbert": "modernbert"}  # the same code of transformers, another tokenizer
+TWINS = {  # the same code of transformers, another tokenizer
+    "deberta-v3": "deberta-v2", "mmbert": "modernbert", "bert-uncased": "bert", "electra-uncased": "electra",
+    "kobigbird": "big-bird",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def finish(settings, whole):
     }
 
 
-@pytest.mark.parametrize("seed", [0, 1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_a_process_that_is_killed_again_and_again_at_random_moments(seed, whole, tmp_path):
     undisturbed, seconds = whole
     settings = config(undisturbed.model, undisturbed.train, tmp_path / "run", **SETTINGS)
@@ -129,8 +129,13 @@ def test_a_process_that_is_killed_again_and_again_at_random_moments(seed, whole,
     finish(settings, undisturbed)
 
 
-@pytest.mark.parametrize("write", ["half written", "not renamed"])
-@pytest.mark.parametrize("number", [1, 7])
+@pytest.mark.parametrize(
+    ("number", "write"),
+    [
+        (1, "half written"), pytest.param(1, "not renamed", marks=pytest.mark.slow),
+        pytest.param(7, "half written", marks=pytest.mark.slow), (7, "not renamed"),
+    ],
+)  # fmt: skip
 def test_a_process_that_is_killed_while_it_writes_a_checkpoint(number, write, whole, tmp_path):
     undisturbed, _ = whole
     settings = config(undisturbed.model, undisturbed.train, tmp_path / "run", **SETTINGS)
@@ -139,7 +144,7 @@ def test_a_process_that_is_killed_while_it_writes_a_checkpoint(number, write, wh
     finish(settings, undisturbed)
 
 
-@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("full", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_disk_that_is_full_during_a_checkpoint_is_one_error_and_loses_nothing(full, whole, tmp_path):
     undisturbed, _ = whole
     settings = config(undisturbed.model, undisturbed.train, tmp_path / "run", **SETTINGS)
