@@ -80,6 +80,12 @@ ROOMS = {
         third="numpy optuna sqlalchemy filelock",
         late_third="matplotlib",
     ),
+    "export": Room(
+        ours="benchmarks settings korean data evaluation",
+        late="cli",  # only templates/predict.py, which stands alone in a bundle
+        late_third="packaging torch",
+    ),
+    "compat": Room(late=EVERYTHING, late_third="torch"),
     "cli": Room(
         ours="encoding decoding korean training.config tasks.config",
         late=EVERYTHING,
@@ -253,6 +259,7 @@ def test_help_loads_nothing_heavy():
         "data", "data download", "data audit", "data convert",
         "convert", "convert tf", "convert pytorch", "convert verify",
         "classify", "classify train", "classify predict", "classify evaluate", "features",
+        "pack", "rehearse",
     ],
 )  # fmt: skip
 def test_the_help_of_a_verb_loads_nothing_heavy(verb):

@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from dokhae import data, metrics
 from dokhae.data.releases import Licence, Release, RemoteFile, RemoteFolder
@@ -19,14 +20,28 @@ Read = Callable[[Path, bool], list[Example]]
 
 
 @dataclass(frozen=True, slots=True)
+class Leaderboard:
+    """Where models are scored on the hidden test data, on CodaLab Worksheets; None: not known."""
+
+    guide: str  # its own page on how to submit
+    state: Literal["open", "closed", "unknown"]  # docs/leaderboards.md has what is known, from where and when
+    folder_input: bool = False  # whether predict.py is given a folder of files
+    dev_data: str | None = None  # CodaLab's bundle with the dev data, as `cl add bundle` takes it
+    dev_name: str | None = None  # its name on a worksheet
+    evaluation: str | None = None  # the macro that scores predictions of the dev data
+    tag: str | None = None  # that marks the predictions which are submitted
+
+
+@dataclass(frozen=True, slots=True)
 class Benchmark:
-    """Data set version + reader + scoring rule + what can be downloaded of it."""
+    """Data set version + reader + scoring rule + what can be downloaded of it + where it is submitted."""
 
     name: str
     read: Read  # (path, labelled) -> examples
     rule: metrics.Rule
     release: Release
     html: bool = False  # whether its contexts are whole pages in HTML (KorQuAD 2.x)
+    leaderboard: Leaderboard | None = None
 
 
 CC_BY_SA_4 = Licence("CC BY-SA 4.0", "name the authors; pass changed copies on under the same licence")
@@ -179,12 +194,37 @@ KORQUAD_2_1 = Release(
 # what 2.1 has corrected; nobody has recorded how many archives it has, nor their sizes
 KORQUAD_2_0 = Release("KorQuAD 2.0", "https://korquad.github.io/KorQuad%202.0/", CC_BY_ND_2_KR)
 
+# Guides of KorQuAD: its pages in the repository korquad/korquad.github.io, commits 005a82a1 and 01ae5e83; 1.0's names:
+# README.md of lyeoni/KorQuAD, commit 01ed6aec. SQuAD's guide: docs/Competitions.md of codalab/codalab-worksheets; 1.1's
+# names: a script that submitted PI-SQuAD; 2.0's dev data: README.md of rajpurkar/SQuAD-explorer, commit 615b5004.
+WORKSHEETS = "https://worksheets.codalab.org/worksheets"
+SQUAD_GUIDE = f"{WORKSHEETS}/0x8403d867f9a3444685c344f4f0bc8d34/"
+ON_SQUAD_1 = Leaderboard(
+    SQUAD_GUIDE,
+    "unknown",
+    dev_data="squad-data//dev-v1.1.json",
+    dev_name="dev-v1.1.json",
+    evaluation="squad-utils/dev-evaluate-v1.1",
+    tag="squad-test-submit",
+)
+ON_SQUAD_2 = Leaderboard(
+    SQUAD_GUIDE, "unknown", dev_data="0xb30d937a18574073903bb38b382aab03", dev_name="dev-v2.0.json"
+)
+ON_KORQUAD_1 = Leaderboard(
+    f"{WORKSHEETS}/0xee93409b823f436d88741ab115403559/",
+    "unknown",
+    dev_data="korquad-data//KorQuAD_v1.0_dev.json",
+    dev_name="KorQuAD_v1.0_dev.json",
+    evaluation="korquad-utils/dev-evaluate-v1.0",
+)
+ON_KORQUAD_2 = Leaderboard(f"{WORKSHEETS}/0xf9b9efaff9c641a7a48290fe4c94d593/", "unknown", folder_input=True)
+
 BENCHMARKS = (
-    Benchmark("squad-1.1", data.read_examples, metrics.ENGLISH_WORDS, SQUAD_1),
-    Benchmark("squad-2.0", data.read_examples, metrics.ENGLISH_WORDS_WITH_NULL, SQUAD_2),
-    Benchmark("korquad-1.0", data.read_examples, metrics.KOREAN_CHARACTERS, KORQUAD_1),
-    Benchmark("korquad-2.1", data.read_korquad2, metrics.KOREAN_CHARACTERS_HTML, KORQUAD_2_1, html=True),
-    Benchmark("korquad-2.0", data.read_korquad2, metrics.KOREAN_CHARACTERS_HTML, KORQUAD_2_0, html=True),
+    Benchmark("squad-1.1", data.read_examples, metrics.ENGLISH_WORDS, SQUAD_1, leaderboard=ON_SQUAD_1),
+    Benchmark("squad-2.0", data.read_examples, metrics.ENGLISH_WORDS_WITH_NULL, SQUAD_2, leaderboard=ON_SQUAD_2),
+    Benchmark("korquad-1.0", data.read_examples, metrics.KOREAN_CHARACTERS, KORQUAD_1, leaderboard=ON_KORQUAD_1),
+    Benchmark("korquad-2.1", data.read_korquad2, metrics.KOREAN_CHARACTERS_HTML, KORQUAD_2_1, True, ON_KORQUAD_2),
+    Benchmark("korquad-2.0", data.read_korquad2, metrics.KOREAN_CHARACTERS_HTML, KORQUAD_2_0, True),
     Benchmark("klue-mrc", data.read_examples, metrics.KOREAN_RUNS_WITH_NULL, KLUE_MRC),
 )
 
@@ -202,3 +242,13 @@ def find(name: str) -> Benchmark:
     near = difflib.get_close_matches(name.lower(), names(), n=1, cutoff=0.4)
     hint = f"did you mean {near[0]}? " if near else ""
     raise SettingsError(f"benchmark {name!r} is not known; {hint}known are {', '.join(names())}")
+
+
+def refuse_other_contexts(reads_pages: bool, row: Benchmark, model: str) -> None:
+    """SettingsError where contexts are pages and the model was trained on text, or the other way round."""
+    if row.html and not reads_pages:
+        raise SettingsError(f"{model}: was not trained on web pages, which {row.name} has: it would read their tags as "
+                            f"text; train it with --benchmark {row.name}")  # fmt: skip
+    if reads_pages and not row.html:
+        raise SettingsError(f"{model}: was trained on web pages, and {row.name} has plain text, whose < and & it would "
+                            "take for HTML; train one with that benchmark")  # fmt: skip

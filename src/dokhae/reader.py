@@ -11,7 +11,7 @@ from typing import Any
 
 from dokhae.budget import WHOLE, Budget, Meter
 from dokhae.decoding import DecodingConfig
-from dokhae.encoding import Features, PairTokenizer, build_features
+from dokhae.encoding import Features, PairTokenizer, WindowConfig, build_features
 from dokhae.encoding.korean import tokenizer_of
 from dokhae.encoding.report import cut_questions, korean_warning
 from dokhae.errors import DataError, ModelError, SettingsError
@@ -47,6 +47,7 @@ class Reader:
         self.tokenizer = tokenizer
         self.score = score
         self.settings = settings
+        self.longest = longest  # tokens of a window that the model's positions allow; None: any number
         self.budget = budget
         self.meter = Meter()  # windows that were read, of how many
         self._trimmer = trimmer(settings.korean_trim)
@@ -192,16 +193,24 @@ class Reader:
         """The same reader that cuts particles off its answers by another analyser, or (none) leaves them."""
         return self._with(korean_trim=trim)
 
+    def with_windows(self, windows: WindowConfig) -> Reader:
+        """The same reader that cuts contexts otherwise. SettingsError where the model's positions end before."""
+        return self._with(windows=windows)
+
+    def with_decoding(self, decoding: DecodingConfig) -> Reader:
+        """The same reader that searches answers otherwise."""
+        return self._with(decoding=decoding)
+
     def with_budget(self, max_windows: int | None = None, latency_ms: float | None = None) -> Reader:
         """The same reader that reads so many windows of a context, or as long as it may (once it has warmed up).
 
         The windows that share most with the question are read first, and one is always read; the answer is the best of
         what was read. None: no bound. Raises SettingsError for less than 1 window, or 0 ms.
         """
-        return Reader(self.tokenizer, self.score, self.settings, budget=Budget(max_windows, latency_ms))
+        return Reader(self.tokenizer, self.score, self.settings, self.longest, Budget(max_windows, latency_ms))
 
     def _with(self, **changed: Any) -> Reader:  # noqa: ANN401 - fields of ReaderSettings
-        return Reader(self.tokenizer, self.score, replace(self.settings, **changed), budget=self.budget)
+        return Reader(self.tokenizer, self.score, replace(self.settings, **changed), self.longest, self.budget)
 
 
 def _refuse_classifier(folder: Path | None) -> None:

@@ -27,11 +27,14 @@ VERBS = {
     "ceiling": "the best score a tokenizer and its windows allow, before any training",
     "classify": "classes or numbers for texts and pairs: GLUE's tasks, and files of your own",
     "features": "hidden states of the tokens or lines of a text file: .jsonl, .parquet or .safetensors",
+    "pack": "a trained reader as a zip for a leaderboard, which runs without dokhae and network",
+    "rehearse": "try such a zip out as a leaderboard would: packages of its own, no network, official scores",
     "data": "download, audit and convert files of questions",
     "convert": "TensorFlow and old PyTorch checkpoints to Hugging Face folders; check them",
     "scratch": "make an untrained encoder from a vocabulary, for try-outs and baselines",
     "recipes": "published tables: a training for each row, and what your runs of it scored",
     "sweep": "train many times: a grid, or a search of any settings",
+    "compat": "old command lines as they were: run_squad.py, run_qa.py, run_classifier.py and more",
     "demo": "the main road on packaged data: train, score, answer",
     "doctor": "what this machine and installation can do",
 }
@@ -90,7 +93,19 @@ def _run_in(group: ModuleType, args: list[str]) -> int:
         of = "" if group.__name__ == __name__ else f" of {_words(group)}"
         return _fail(f"{verb!r} is not a verb{of}{nearest(verb, list(group.VERBS))}", DokhaeError.exit_code)
     module = import_module(f"{group.__name__}.{verb}")
+    if hasattr(module, "raw"):
+        return _run_raw(module, rest)
     return _run_in(module, rest) if hasattr(module, "VERBS") else _run_verb(module, rest)
+
+
+def _run_raw(module: ModuleType, args: list[str]) -> int:
+    """A verb whose words are not ours to read."""
+    with _log_on_stderr():
+        try:
+            module.raw(args)
+        except SystemExit as stop:
+            return int(stop.code or 0)
+    return 0
 
 
 def _run_verb(module: ModuleType, args: list[str]) -> int:

@@ -154,7 +154,7 @@ def option_types(command: Callable[..., Any]) -> dict[str, Any]:
             prefix = "" if extras else f"{name}."  # a record with an annotation of ours stands for its fields
             found |= {f"{prefix}{inner}": kind for inner, kind in option_types(hint).items()}  # type: ignore[arg-type]
         else:
-            found[name] = hint
+            found[next((one.name for one in extras if getattr(one, "name", None)), name)] = hint
     return found
 
 

@@ -27,12 +27,13 @@ def evaluate(
     na_probs: Path | None = None,
     na_prob_thresh: float = 1.0,
     out_image_dir: Path | None = None,
+    out: Path | None = None,
     errors: bool = False,
     errors_out: Path | None = None,
     error_examples: int = 3,
     kinds_out: Path | None = None,
 ) -> None:
-    """Score predictions with the official rule of a benchmark; the official JSON alone goes to stdout.
+    """Score predictions with the official rule of a benchmark; the official JSON alone goes to stdout, or to --out.
 
     `dokhae evaluate --run RUN --checkpoints last|best|all` scores the checkpoints of a run on its dev file.
 
@@ -45,6 +46,7 @@ def evaluate(
         na_probs: JSON object, question id -> probability (or any score) of no answer; adds the best thresholds
         na_prob_thresh: predict no answer above it
         out_image_dir: folder for precision-recall curves and histograms; needs --na_probs
+        out: file for the official JSON, in one line, in place of stdout
         errors: for Korean data: what the wrong answers miss by, what that costs, and examples, on stderr
         errors_out: JSON file for the same; implies --errors
         error_examples: examples of each kind of error
@@ -52,8 +54,10 @@ def evaluate(
     """
     from dokhae import evaluation
     from dokhae.errors import SettingsError
-    from dokhae.files import write_json
+    from dokhae.files import write_json, write_text
 
+    if out and out.resolve() in {path.resolve() for path in (data, predictions, na_probs) if path}:
+        raise SettingsError(f"{out}: writing there would replace what is scored; name another --out")
     given = evaluation.read(data, predictions, benchmark, na_probs, na_prob_thresh, out_image_dir)
     found = evaluation.korean_errors(given, error_examples) if errors or errors_out else None
     scores, kinds = evaluation.score(given), evaluation.kinds(given)
@@ -61,8 +65,11 @@ def evaluate(
         raise SettingsError(f"{benchmark} has no kinds of answers; leave out --kinds_out")
     if found and errors_out:
         write_json(errors_out, found.content())
-    sys.stdout.write(json.dumps(scores, indent=2 if "total" in scores else None) + "\n")
-    sys.stdout.flush()
+    if out:
+        write_text(out, json.dumps(scores))
+    else:
+        sys.stdout.write(json.dumps(scores, indent=2 if "total" in scores else None) + "\n")
+        sys.stdout.flush()
     show(scores, benchmark)
     if kinds_out:
         write_json(kinds_out, {one.kind: one._asdict() for one in kinds})

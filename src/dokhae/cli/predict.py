@@ -10,16 +10,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import tyro
 from tyro.conf import Positional
 
+from dokhae.cli.changes import DecodingChanges, WindowChanges
 from dokhae.korean.trimming import Trim
 
 if TYPE_CHECKING:
     from dokhae.benchmarks import Benchmark
     from dokhae.budget import Budget, Meter
     from dokhae.predict import World
+    from dokhae.reader import Reader
     from dokhae.settings import NullThreshold
     from dokhae.types import Prediction
 
@@ -27,6 +30,7 @@ log = logging.getLogger("dokhae")
 # torch and oneDNN keep a thousand kernels, one for each size of a batch; memory is not to grow with the questions
 FEW_KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16", "LRU_CACHE_CAPACITY": "16"}
 LATENCY_FILE = "latency.json"  # beside the predictions
+AS_SAVED, AS_DECODED = WindowChanges(), DecodingChanges()
 LAUNCHED = {"TORCHELASTIC_RUN_ID", "SLURM_NTASKS"}  # what the launchers tell their processes
 
 
@@ -50,9 +54,13 @@ def predict(
     max_windows: int | None = None,
     latency_ms: float | None = None,
     latency: bool = False,
+    windows: Annotated[WindowChanges, tyro.conf.arg(name="")] = AS_SAVED,
+    decoding: DecodingChanges = AS_DECODED,
     trust_remote_code: bool = False,
 ) -> None:
     """Answer every question of a data file, with the windows, decoding and threshold that were saved with the model.
+
+    Windows and decoding can be given, for a model that dokhae did not train above all; it has none saved.
 
     Writes the answers to --out, nbest_predictions.json and (where "no answer" exists) null_odds.json beside it.
 
@@ -76,6 +84,8 @@ def predict(
         latency_ms: milliseconds that a question may take: its best windows are read until there is no time for more
         latency: answer every question alone, one after another, and tell the seconds it took, as the leaderboard of
             KorQuAD does; writes latency.json beside --out
+        windows: how contexts are cut
+        decoding: how answers are searched
         trust_remote_code: run Python code that comes with the model
     """
     from dokhae.budget import Budget
@@ -111,6 +121,8 @@ def predict(
         morphemes,
         budget,
         latency,
+        windows,
+        decoding,
     )
     if devices is None and not os.environ.keys() & LAUNCHED:
         answer(asked, ALONE)
@@ -142,6 +154,8 @@ class Questions:
     morphemes: str | None
     budget: Budget
     latency: bool
+    windows: WindowChanges
+    decoding: DecodingChanges
     nodes: int = 1  # several are torchrun's or SLURM's to start
 
 
@@ -164,12 +178,13 @@ def answer(asked: Questions, world: World) -> None:
 
     trusted, analyser = asked.trust_remote_code, asked.morphemes
     reader = Reader.load(asked.model, asked.device, asked.precision, trust_remote_code=trusted, morphemes=analyser)
+    reader = changed(reader, asked)
     name = asked.benchmark or reader.settings.benchmark
     if name is None:
         log.warning("%s: does not say for which benchmark it was trained, so every question gets an answer; "
                     "--benchmark squad-2.0 lets it say that there is none", asked.model)  # fmt: skip
     row = benchmarks.find(name or "squad-1.1")
-    refuse_other_contexts(reader.settings.pages is not None, row, asked.model)
+    benchmarks.refuse_other_contexts(reader.settings.pages is not None, row, asked.model)
     examples = row.read(asked.data, False)
     reader = reader.with_null_threshold(usable_threshold(reader.settings.null_threshold, asked, row))
     if asked.korean_trim is not None:
@@ -193,6 +208,17 @@ def answer(asked: Questions, world: World) -> None:
         written.append(write_latency(asked, seen.seconds, reader.meter))
     log.info("wrote %s\nscore: dokhae evaluate %s %s --benchmark %s", ", ".join(map(str, written)), asked.data,
              asked.out, name or "BENCHMARK")  # fmt: skip
+
+
+def changed(reader: Reader, asked: Questions) -> Reader:
+    """The reader with the windows and the decoding that were asked for."""
+    own = reader.settings
+    windows, decoding = asked.windows.made(own.windows), asked.decoding.made(own.decoding)
+    if (windows, decoding) == (own.windows, own.decoding):
+        return reader
+    if own.benchmark is not None:
+        log.warning("%s: answers with other windows or another decoding than it was scored with", asked.model)
+    return reader.with_windows(windows).with_decoding(decoding)
 
 
 @dataclass(slots=True)
@@ -227,18 +253,6 @@ def write_latency(asked: Questions, seconds: Sequence[float], meter: Meter) -> P
     of = {"questions": len(seconds), "windows_read": meter.read, "windows": meter.windows, **asdict(asked.budget)}
     write_json(path, {"unit": "seconds", **found, **of})
     return path
-
-
-def refuse_other_contexts(reads_pages: bool, row: Benchmark, model: str) -> None:
-    """SettingsError where contexts are pages and the model was trained on text, or the other way round."""
-    from dokhae.errors import SettingsError
-
-    if row.html and not reads_pages:
-        raise SettingsError(f"{model}: was not trained on web pages, which {row.name} has: it would read their tags as "
-                            f"text; train it with --benchmark {row.name}")  # fmt: skip
-    if reads_pages and not row.html:
-        raise SettingsError(f"{model}: was trained on web pages, and {row.name} has plain text, whose < and & it would "
-                            "take for HTML; train one with that benchmark")  # fmt: skip
 
 
 def usable_threshold(saved: NullThreshold | None, asked: Questions, row: Benchmark) -> NullThreshold | None:

@@ -11,6 +11,7 @@ from dokhae.model.variables import each_once
 
 SAFE, TORCH, CHECKPOINT = "model.safetensors", "pytorch_model.bin", "*.ckpt*.index"
 OLD_NAMES = {".gamma": ".weight", ".beta": ".bias"}  # endings, of LayerNorm alone
+PARALLEL = "module."  # before every name, of a model that was saved as several GPUs had it
 # Of an encoder; where they stand alone, it was saved without a head.
 PARTS = ("embeddings.", "embeddings_project.", "encoder.", "pooler.")
 
@@ -75,6 +76,7 @@ def _reason(error: Exception) -> str:
 
 
 def _renamed(name: str, model: str) -> str:
+    name = name.removeprefix(PARALLEL)
     for old, new in OLD_NAMES.items():
         name = name.removesuffix(old) + new if name.endswith(f"LayerNorm{old}") else name
     return f"{model}.{name}" if name.startswith(PARTS) else name

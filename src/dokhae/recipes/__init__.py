@@ -6,7 +6,7 @@
 
 from dokhae.recipes.families import FAMILY, families
 from dokhae.recipes.listing import chosen, settings_file
-from dokhae.recipes.reading import Published, Row, Scores, find, full_name, read_source, rows, sources
+from dokhae.recipes.reading import Published, Row, Scores, defaults, find, full_name, read_source, rows, sources
 from dokhae.recipes.reproduced import Reproduced, reproduced
 from dokhae.recipes.using import (
     changes,
@@ -29,6 +29,7 @@ __all__ = [
     "chosen",
     "config_of",
     "data_files",
+    "defaults",
     "families",
     "find",
     "full_name",

@@ -10,6 +10,7 @@ from typing import Any
 
 from dokhae import benchmarks
 from dokhae.errors import SettingsError
+from dokhae.recipes.dotted import flat
 from dokhae.recipes.layers import checked, merged
 from dokhae.records import from_mapping, nearest, read_settings
 
@@ -143,6 +144,14 @@ def read_source(path: Path, source: str | None = None) -> list[Row]:
         checked(encoder.settings, f"{path}: {name}: settings")
     source = source or str(_whole(path))
     return [_row(path, source, content, encoders, str(name), row) for name, row in content.rows.items()]
+
+
+def defaults(source: str, benchmark: str) -> dict[str, Any]:
+    """What a packaged table says of every row of a benchmark, by name; those in groups have a dot."""
+    path = FOLDER / f"{source}{ENDING}"
+    content = from_mapping(_File, read_settings(path), str(path))
+    layers = [layer for key, layer in content.benchmarks.items() if _benchmark(str(key), str(path)) == benchmark]
+    return flat(merged(content.defaults, *layers), str(path))
 
 
 def full_name(name: str) -> str:

@@ -20,12 +20,11 @@ class BadArchive(DataError):
 
 def json_members(members: Sequence[zipfile.ZipInfo], where: str) -> dict[str, zipfile.ZipInfo]:
     """The JSON files of an archive by their base names; BadArchive where there is anything that should not be."""
-    if len(members) > MOST_MEMBERS:
-        raise BadArchive(f"{where}: holds {len(members):,} members; nothing was unpacked")
+    refuse_many(members, where)
     found: dict[str, zipfile.ZipInfo] = {}
     names: set[str] = set()
     for member in members:
-        wrong = _wrong(member)
+        wrong = suspicion(member)
         base = PurePosixPath(member.filename).name
         if wrong is None and not _is_left_out(member):
             wrong = _unwanted(member, base, names)
@@ -38,8 +37,14 @@ def json_members(members: Sequence[zipfile.ZipInfo], where: str) -> dict[str, zi
     return found
 
 
-def _wrong(member: zipfile.ZipInfo) -> str | None:
-    """Why a member, whatever it is, makes the whole archive suspect."""
+def refuse_many(members: Sequence[zipfile.ZipInfo], where: str) -> None:
+    """BadArchive where an archive has more members than anyone publishes."""
+    if len(members) > MOST_MEMBERS:
+        raise BadArchive(f"{where}: holds {len(members):,} members; nothing was unpacked")
+
+
+def suspicion(member: zipfile.ZipInfo) -> str | None:
+    """Why a member, whatever it is, makes the whole archive suspect; None where nothing does."""
     name = member.orig_filename  # as it stands in the archive
     if name.startswith("/"):
         return "has an absolute path"
@@ -65,8 +70,13 @@ def _unwanted(member: zipfile.ZipInfo, base: str, names: set[str]) -> str | None
     """Why a file cannot be unpacked beside those with the other names."""
     if not base.lower().endswith(".json"):
         return "is no .json file"
+    return unreadable(member) or ("has the name of another one" if base.casefold() in names else None)
+
+
+def unreadable(member: zipfile.ZipInfo) -> str | None:
+    """Why what a member holds cannot be had; None where it can."""
     if member.flag_bits & ENCRYPTED:
         return "is encrypted"
     if member.compress_type not in METHODS:
         return f"is compressed in a way (method {member.compress_type}) that dokhae does not read"
-    return "has the name of another one" if base.casefold() in names else None
+    return None

@@ -10,7 +10,7 @@ import struct
 import threading
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,31 +42,32 @@ def unpack(source: Path, where: str, job: Unpacking) -> None:
 
     BadArchive where it is damaged or unsafe; DataError where there is no room, or another file has a member's name.
     """
-    with _temporary(job) as temporary, _opened(source, where) as archive:
+    with _temporary(job) as temporary, opened(source, where) as archive:
         found = json_members(archive.infolist(), where)
-        room = _room(found, source, where, job)
+        room = room_for(found.values(), source, where, job.file.unpacked)
         refuse_full_disk(job.folder, sum(member.file_size for member in found.values()), job.file.name)
         written: dict[str, Member] = {}
         for name, member in found.items():
-            written[name] = _write(archive, member, temporary / name, room, f"{where}: {member.filename!r}", job.check)
+            place = f"{where}: {member.filename!r}"
+            written[name] = write_member(archive, member, temporary / name, room, place, job.check)
             room -= written[name].size
         _place(written, temporary, where, job)
 
 
-def refuse_full_disk(folder: Path, needed: int, what: str) -> None:
-    """DataError where there is too little room in a folder."""
+def refuse_full_disk(folder: Path, needed: int, what: str, instead: str = "name another --out") -> None:
+    """DataError where there is too little room in a folder; `instead` says what else than making room may help."""
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise DataError(f"{folder}: {what} needs {needed / 1e6:,.1f} MB, and {free / 1e6:,.1f} MB are free there; "
-                        "make room, or name another --out")  # fmt: skip
+                        f"make room, or {instead}")  # fmt: skip
 
 
-def _room(found: Mapping[str, zipfile.ZipInfo], source: Path, where: str, job: Unpacking) -> int:
-    """The bytes that may come out of the archive; BadArchive where it announces more."""
+def room_for(members: Collection[zipfile.ZipInfo], source: Path, where: str, most: int | None = None) -> int:
+    """The bytes that may come out of an archive, `most` if that is known; BadArchive where it announces more."""
     room = RATIO * source.stat().st_size
-    if job.file.unpacked is not None:
-        room = min(room, job.file.unpacked)
-    announced = sum(member.file_size for member in found.values())
+    if most is not None:
+        room = min(room, most)
+    announced = sum(member.file_size for member in members)
     if announced > room:
         raise BadArchive(f"{where}: would unpack to {announced:,} bytes, more than {room:,}; nothing was unpacked")
     return room
@@ -88,7 +89,8 @@ def _temporary(job: Unpacking) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _opened(source: Path, where: str) -> Iterator[zipfile.ZipFile]:
+def opened(source: Path, where: str) -> Iterator[zipfile.ZipFile]:
+    """The zip at `source`; BadArchive where it is none."""
     with _sound(where):
         archive = zipfile.ZipFile(source)
     with archive:
@@ -104,7 +106,7 @@ def _sound(where: str) -> Iterator[None]:
         raise BadArchive(f"{where}: is damaged: {error}; nothing was unpacked") from None
 
 
-def _write(
+def write_member(
     archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, room: int, where: str, check: Callable[[], None]
 ) -> Member:
     """Write a member of at most `room` bytes; what it really gives is counted, whatever its header says."""

@@ -1,0 +1,35 @@
+"""What a run folder keeps is not lost by a second command line that names the same --output_dir."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dokhae.errors import SettingsError
+from dokhae.files import read_json, refuse_full_folder, sha256
+
+LAUNCHED = {"WORLD_SIZE", "SLURM_PROCID"}  # what torchrun and SLURM tell their processes
+
+
+def refuse_run(out: Path) -> None:
+    """SettingsError where a training's --output_dir is not empty; under a launcher it may be a restart of its own."""
+    if os.environ.keys() & LAUNCHED:
+        return
+    if (out / "config.yaml").exists():
+        raise SettingsError(f"--output_dir {out}: has a run already; name another one, or go on with: dokhae train "
+                            f"--resume {out}")  # fmt: skip
+    try:
+        refuse_full_folder(out)
+    except SettingsError:
+        raise SettingsError(f"--output_dir {out}: is not an empty folder; name another one") from None
+
+
+def refuse_other_answers(out: Path, benchmark: str, data: Path, advice: str) -> None:
+    """SettingsError where the run in --output_dir has answers to another data file, which new ones would replace.
+
+    advice: how to name the run as a model while the answers go elsewhere.
+    """
+    scores = read_json(out / "scores.json") if (out / "scores.json").exists() else None
+    if scores and (scores["benchmark"], scores["sha256"]) != (benchmark, sha256(data)):
+        raise SettingsError(f"--output_dir {out}: has its training's answers to {scores['data']}; name another one, "
+                            f"and {advice}")  # fmt: skip

@@ -1,0 +1,97 @@
+"""README.md and Dockerfile of a bundle, with the names and numbers of its run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from importlib.resources import files
+from string import Template
+
+from dokhae.benchmarks import Benchmark, Leaderboard
+from dokhae.errors import SettingsError
+from dokhae.export.manifest import Dev, Manifest
+
+NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.-]*")  # what CodaLab takes for the name of a bundle
+SHOWN = ("torch", "transformers", "tokenizers", "numpy")  # of the pinned versions
+UNKNOWN_DATA, UNKNOWN_MACRO = "DEV_DATA_OF_THE_GUIDE", "MACRO_OF_THE_GUIDE"
+UNKNOWN = """
+Names in capitals are not known to dokhae; the guide has them. DEV_DATA is what the dev data is then called.
+"""
+TAGGED = """
+What is submitted is marked by a tag:
+
+    cl edit predictions-{name} --tags {tag}
+"""
+STATES = {"open": "it did", "closed": "it does not", "unknown": "not known; its guide and its page say so"}
+
+
+def template(name: str) -> str:
+    """The text of a template."""
+    return (files("dokhae.export") / "templates" / name).read_text(encoding="utf-8")
+
+
+def usable_name(text: str) -> str:
+    """A name as CodaLab takes it, from that of a folder."""
+    name = re.sub(r"[^a-zA-Z0-9_.-]+", "-", text).strip("-.")
+    return name if NAME.fullmatch(name) else f"model-{name}".rstrip("-")
+
+
+def check_name(name: str) -> None:
+    """SettingsError for a name that CodaLab does not take."""
+    if not NAME.fullmatch(name):
+        raise SettingsError(f"--name {name!r}: CodaLab's names begin with a letter, and have letters, digits, _, . and "
+                            f"- alone; for instance {usable_name(name)}")  # fmt: skip
+
+
+def image(name: str) -> str:
+    """What the Docker image is called: in lower case, as Docker wants it."""
+    return f"ACCOUNT/{name.lower()}"
+
+
+def dockerfile(name: str, python: str) -> str:
+    """The Dockerfile; python: 3.11."""
+    return Template(template("Dockerfile")).substitute(python=python, image=image(name))
+
+
+def readme(
+    manifest: Manifest, row: Benchmark, board: Leaderboard, folder: str, pins: Mapping[str, str], sizes: tuple[int, int]
+) -> str:
+    """README.md. folder: the bundle's; sizes: in bytes, of the weights and of the whole bundle."""
+    name, data = manifest.name, board.dev_name or "DEV_DATA"
+    return Template(template("README.md")).substitute(
+        name=name,
+        folder=shlex.quote(folder),
+        title=row.release.title,
+        benchmark=row.name,
+        dokhae=manifest.dokhae,
+        python=manifest.python,
+        encoder=manifest.encoder or "not known (packed from a model folder)",
+        input="INPUT is a folder of .json files" if board.folder_input else "INPUT is a .json file",
+        weights=_megabytes(sizes[0]),
+        size=_megabytes(sizes[1]),
+        versions=", ".join(f"{one} {pins[one]}" for one in SHOWN),
+        scores=_scores(manifest.dev),
+        image=image(name),
+        data=data,
+        add_data=f"cl add bundle {board.dev_data or UNKNOWN_DATA}",
+        evaluate=f"cl macro {board.evaluation or UNKNOWN_MACRO} predictions-{name}",
+        unknown="" if board.dev_data and board.evaluation else UNKNOWN,
+        tagged=TAGGED.format(name=name, tag=board.tag) if board.tag else "",
+        guide=board.guide,
+        state=STATES[board.state],
+    )  # fmt: skip
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
+
+
+def _scores(dev: Dev | None) -> str:
+    if dev is None:
+        return "None: the model was packed without any of this benchmark."
+    rows = [f"| {name} | {value:.2f} |" if isinstance(value, float) else f"| {name} | {value} |"
+            for name, value in dev.scores.items()]  # fmt: skip
+    asked = "" if dev.questions is None else f", {dev.questions:,} questions"
+    threshold = f"\n\nWith the {dev.null_threshold}." if dev.null_threshold else ""
+    return "\n".join(["| | |", "|---|---|", *rows]) + f"\n\n`{dev.file}`{asked}, SHA-256 `{dev.sha256}`{threshold}"
