@@ -81,7 +81,7 @@ ROOMS = {
         late_third="matplotlib",
     ),
     "export": Room(
-        ours="benchmarks settings korean data evaluation",
+        ours="benchmarks settings korean data evaluation model.wordpieces",
         late="cli",  # only templates/predict.py, which stands alone in a bundle
         late_third="packaging torch",
     ),

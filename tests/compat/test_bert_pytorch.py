@@ -334,7 +334,7 @@ TRAIN = "run_squad.py --do_train --train_file squad/train-v1.1.json --output_dir
         (f"bert-pytorch/{TRAIN} --bert_model bert-base-uncased --do_prediction",
          "bert-pytorch/run_squad.py: --do_prediction is not one of its options; did you mean --do_predict?"),
         ("run_squad.py --bert_model bert-base-uncased --do_train --train_file squad/train-v1.1.json --output_dir squad",
-         "squad: is not an empty folder; name another --output_dir"),
+         "--output_dir squad: is not an empty folder; name another one"),
     ],
 )  # fmt: skip
 def test_mistakes_are_told_in_one_line(command, said):
@@ -347,8 +347,8 @@ def test_a_run_is_not_overwritten(debug_squad):
     before = (out / "pytorch_model.bin").read_bytes()
     said = typed(README.replace("--do_predict", "--overwrite_output_dir"))
     assert said[:2] == (2, "--overwrite_output_dir: no run is overwritten; move the folder away, or name another\n"
-                    f"dokhae: {out}: is not an empty folder; name another --output_dir; or go on with what was "
-                    f"interrupted: dokhae train --resume {out}\n")  # fmt: skip
+                    f"dokhae: --output_dir {out}: has a run already; name another one, or go on with: dokhae train "
+                    f"--resume {out}\n")  # fmt: skip
     assert (out / "pytorch_model.bin").read_bytes() == before
 
 

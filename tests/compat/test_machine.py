@@ -34,7 +34,7 @@ def test_without_a_gpu_a_step_sees_as_many_windows(gpus, accumulate, said, caplo
 
 
 def test_under_torchrun_its_processes_are_the_devices(monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
     assert machine.place("0,1,2,3", "--gpus", 3) == {"optimizer.accumulate": 3}
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from dokhae.compat import road
 from dokhae.errors import SettingsError
 from dokhae.files import read_json, refuse_full_folder, sha256
 
-LAUNCHED = {"WORLD_SIZE", "SLURM_PROCID"}  # what torchrun and SLURM tell their processes
 
-
-def refuse_run(out: Path) -> None:
+def refuse_run(out: Path, verb: str = "dokhae train") -> None:
     """SettingsError where a training's --output_dir is not empty; under a launcher it may be a restart of its own."""
-    if os.environ.keys() & LAUNCHED:
+    if road.launched():
         return
     if (out / "config.yaml").exists():
-        raise SettingsError(f"--output_dir {out}: has a run already; name another one, or go on with: dokhae train "
+        raise SettingsError(f"--output_dir {out}: has a run already; name another one, or go on with: {verb} "
                             f"--resume {out}")  # fmt: skip
     try:
         refuse_full_folder(out)

@@ -6,6 +6,7 @@ import logging
 import os
 from typing import Any
 
+from dokhae.compat import road
 from dokhae.errors import SettingsError
 
 log = logging.getLogger("dokhae")
@@ -19,7 +20,7 @@ def place(gpus: str, option: str, accumulate: int = 1) -> dict[str, Any]:
     """
     wanted = numbers(gpus, option)
     settings = {"optimizer.accumulate": accumulate}
-    if "WORLD_SIZE" in os.environ:
+    if road.launched():
         return settings
     import torch
 

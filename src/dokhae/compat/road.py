@@ -67,6 +67,13 @@ def name_as(folder: Path, names: Mapping[str, str], out: Path | None = None) -> 
     return written
 
 
+def launched() -> bool:
+    """Whether this process is one that torchrun or SLURM has started, and may start once more."""
+    from dokhae.training import cluster
+
+    return cluster.found() is not None
+
+
 def speaks() -> bool:
     """Whether this process speaks for all: torchrun and SLURM start several, each with the same command line."""
     return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0

@@ -13,6 +13,7 @@ from dokhae.errors import DataError, ModelError, SettingsError
 from dokhae.export.manifest import Dev
 from dokhae.files import read_json
 from dokhae.korean.analysis import is_address
+from dokhae.model import wordpieces
 from dokhae.records import read_settings
 from dokhae.settings import CLASSIFIER, FILE_NAME, ReaderSettings
 
@@ -21,7 +22,7 @@ Content = Path | bytes  # of a file in the bundle: another file, or what it hold
 
 KEPT = (".json", ".txt", ".model", ".spiece", ".list", ".safetensors")  # settings, vocabularies, weights
 SAFE_WEIGHTS, OLD_WEIGHTS = "model*.safetensors", "pytorch_model*.bin"
-TOKENIZER, WORDPIECES, MORPHEMES = "tokenizer.json", "vocab.txt", "vocab.korean_morp.list"  # the last one is ETRI's
+TOKENIZER, MORPHEMES = "tokenizer.json", "vocab.korean_morp.list"  # the latter is ETRI's
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +118,6 @@ def _files(folder: Path, settings: ReaderSettings) -> dict[str, Content]:
                          "`dokhae convert tf`")  # fmt: skip
     found: dict[str, Content] = {path.name: path for path in paths
                                  if path.is_file() and (path.suffix in KEPT or path in weights)}  # fmt: skip
-    name = MORPHEMES if settings.morphemes else WORDPIECES
-    entries = _vocabulary(folder / TOKENIZER) if name not in found else None
-    return found if entries is None else {**found, name: entries}
-
-
-def _vocabulary(path: Path) -> bytes | None:
-    """An entry a line, in the order of ids, of a WordPiece tokenizer; None of others, for they have no such file."""
-    content = _mapping(path)
-    model = content.get("model", {})
-    if model.get("type") != "WordPiece":
-        return None
-    ids = {one["content"]: one["id"] for one in content.get("added_tokens", [])} | model["vocab"]
-    entries = sorted(ids, key=ids.__getitem__)
-    if [ids[entry] for entry in entries] != list(range(len(entries))) or any("\n" in entry for entry in entries):
-        log.warning("%s: its ids have gaps, so no %s is written; the model does not need it", path, WORDPIECES)
-        return None
-    return "".join(f"{entry}\n" for entry in entries).encode()
+    name = MORPHEMES if settings.morphemes else wordpieces.FILE_NAME
+    entries = wordpieces.entries_of(folder / TOKENIZER) if TOKENIZER in found and name not in found else None
+    return found if entries is None else {**found, name: entries.encode()}

@@ -7,9 +7,10 @@ from typing import Any
 
 from dokhae.compat import road
 from dokhae.compat.bert_pytorch.encoders import answering, encoder
-from dokhae.compat.bert_pytorch.options import MODEL, TRAINING, place, precision, refuse_taken, steps, tell_alone
+from dokhae.compat.bert_pytorch.options import MODEL, TRAINING, place, precision, steps, tell_alone
 from dokhae.compat.bert_pytorch.outputs import leave
 from dokhae.compat.bert_pytorch.results import of_training, write_results
+from dokhae.compat.kept import refuse_run
 from dokhae.compat.table import Flag, Given, Script, bare
 from dokhae.errors import DataError, SettingsError
 from dokhae.files import read_json
@@ -71,7 +72,7 @@ def refuse(given: Given, out: Path, files: list[Path]) -> None:
         if not file.exists():
             raise DataError(f"{file}: no such file; --data_dir is the folder of a task as GLUE's archive has it")
     if given["do_train"]:
-        refuse_taken(out, "dokhae classify train")
+        refuse_run(out, "dokhae classify train")
 
 
 def train(given: Given, task: str, data: Path, dev: str, out: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from pathlib import Path
 from typing import Any
 
 from dokhae.compat import machine, road
@@ -101,7 +100,7 @@ def precision(given: Given) -> dict[str, Any]:
 
 def devices(given: Given, batch: int) -> dict[str, Any]:
     """Where a batch goes: to the CPU, or in equal parts to all GPUs. Under a launcher each process has a whole one."""
-    if launched():
+    if road.launched():
         return {"batch_size": batch, **place(given)}
     count = gpus(given)
     parts = math.gcd(batch, count) if count else 1
@@ -122,26 +121,11 @@ def gpus(given: Given) -> int:
     return 0 if given["no_cuda"] else torch.cuda.device_count()
 
 
-def refuse_taken(out: Path, verb: str) -> None:
-    """SettingsError where something is in --output_dir; a launcher that starts its processes again goes on there."""
-    if launched() or not out.is_dir() or not any(out.iterdir()):
-        return
-    on = f"; or go on with what was interrupted: {verb} --resume {out}" if (out / "config.yaml").exists() else ""
-    raise SettingsError(f"{out}: is not an empty folder; name another --output_dir{on}")
-
-
 def tell_alone(given: Given) -> None:
     """Say that --local_rank has started nothing."""
-    if given["local_rank"] >= 0 and not launched():
+    if given["local_rank"] >= 0 and not road.launched():
         tell(f"--local_rank {given['local_rank']}: was not started by torchrun or torch.distributed.launch, so this is "
              "one process by itself")  # fmt: skip
-
-
-def launched() -> bool:
-    """Whether torchrun, torch.distributed.launch or srun has started this process as one of several."""
-    from dokhae.training import cluster
-
-    return cluster.found() is not None
 
 
 def tell(message: str) -> None:

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from dokhae.compat import road
-from dokhae.files import atomic_path, read_json, write_text
+from dokhae.files import atomic_path, write_text
 
 log = logging.getLogger("dokhae")
 WEIGHTS = "pytorch_model.bin"
@@ -41,11 +41,10 @@ def save_weights(model: Path, path: Path) -> None:
 
 
 def save_vocabulary(model: Path, path: Path) -> None:
-    """A WordPiece tokenizer's entries in the order of their ids, one a line; of other tokenizers nothing."""
-    content = read_json(model / "tokenizer.json")["model"]
-    if content.get("type") != "WordPiece":
-        return
-    entries = sorted(content["vocab"], key=content["vocab"].__getitem__)
-    # an entry with a space stands for an empty line, whose id it keeps
-    write_text(path, "".join(f"{'' if ' ' in entry else entry}\n" for entry in entries))
-    log.info("wrote %s", path)
+    """The entries of a WordPiece tokenizer, one a line; of other tokenizers nothing."""
+    from dokhae.model import wordpieces
+
+    entries = wordpieces.entries_of(model / "tokenizer.json")
+    if entries is not None:
+        write_text(path, entries)
+        log.info("wrote %s", path)

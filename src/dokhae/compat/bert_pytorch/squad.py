@@ -12,12 +12,12 @@ from dokhae.compat.bert_pytorch.options import (
     TRAINING,
     devices,
     precision,
-    refuse_taken,
     steps,
     tell,
     tell_alone,
 )
 from dokhae.compat.bert_pytorch.outputs import is_trained, leave
+from dokhae.compat.kept import refuse_run
 from dokhae.compat.table import Flag, Given, Script, bare
 from dokhae.errors import DataError, SettingsError
 
@@ -77,7 +77,7 @@ def refuse(given: Given, out: Path) -> None:
             raise DataError(f"{given[file]}: no such file; `dokhae data download squad-1.1 squad-2.0 korquad-1.0` "
                             "fetches them")  # fmt: skip
     if given["do_train"]:
-        refuse_taken(out, "dokhae train")
+        refuse_run(out)
 
 
 def train(given: Given, benchmark: str, out: Path) -> None:

@@ -88,7 +88,7 @@ def refuse(given: Given) -> None:
         if wanted and not Path(given[option] or "").is_file():
             what = "is not given" if given[option] is None else f"{given[option]}: is not here"
             raise SettingsError(f"--{option} {what}; fetch KorQuAD with: dokhae data download {BENCHMARK} --out data")
-    if given["multi_worker"] and "WORLD_SIZE" not in os.environ:
+    if given["multi_worker"] and not road.launched():
         raise SettingsError("--multi_worker: machines find each other by torchrun here; type on each of them: torchrun "
                             f"--nnodes 2 --nproc-per-node 1 --rdzv-backend c10d --rdzv-id korquad --rdzv-endpoint "
                             f"FIRST_MACHINE:29500 -m dokhae compat etri/{FILE} and the options")  # fmt: skip
@@ -103,7 +103,7 @@ def refuse(given: Given) -> None:
 def train(given: Given, place: dict[str, Any]) -> None:
     """Train the morpheme BERT; with --do_predict its last weights answer --predict_file, in the same run."""
     count = given["num_gpus"]
-    if count > 1 and "WORLD_SIZE" not in os.environ:
+    if count > 1 and not road.launched():
         epochs = given["num_train_epochs"]
         log.info("--num_train_epochs %g: passes over the data, shared by all; the old script took the steps of one, "
                  "so with %d GPUs it read the data %d times as often", epochs, count, count)  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +116,7 @@ def train(given: Given, place: dict[str, Any]) -> None:
     if road.speaks():
         log.info("GluonNLP's joint answerability head is not in dokhae yet: a span head with a null score stands in "
                  "its place, so scores cannot be compared with those of its table")  # fmt: skip
-    if given["comm_backend"] != "device" and "WORLD_SIZE" not in os.environ:
+    if given["comm_backend"] != "device" and not road.launched():
         log.info("--comm_backend %s: this is one process; horovodrun starts several", given["comm_backend"])
     road.run("train", settings=settings_of(given, place))
     if not given["do_eval"]:

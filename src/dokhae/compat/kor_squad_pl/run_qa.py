@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,6 @@ OLD_NAMES = {  # ours -> theirs
 # options that say how questions are answered; a trained model has its own
 ANSWERING = ("max_length", "step", "max_question_length", "decoding.n_best", "decoding.max_answer_length")
 SCRATCH = f".evaluation{TEMPORARY}"  # in the run folder
-LAUNCHED = {"WORLD_SIZE", "SLURM_NTASKS"}  # of several processes the others may be ahead; a restarted job goes on
 
 
 def run(given: Given) -> None:
@@ -51,7 +49,8 @@ def run(given: Given) -> None:
 
 def train(given: Given, data: DataSet, model: str, folder: Path) -> None:
     """`dokhae train`, which scores the dev set with the best checkpoint too. SettingsError for a folder with a run."""
-    if not os.environ.keys() & LAUNCHED and folder.is_dir() and any(folder.iterdir()):
+    # of several processes the others may be ahead; a restarted job goes on
+    if not road.launched() and folder.is_dir() and any(folder.iterdir()):
         go_on = f", or go on with: dokhae train --resume {folder}" if (folder / "config.yaml").exists() else ""
         raise SettingsError(f"{folder}: has a training already; leave out --do_train to evaluate it, move it away to "
                             f"train anew{go_on}")  # fmt: skip
