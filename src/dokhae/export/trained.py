@@ -13,7 +13,8 @@ from dokhae.errors import DataError, ModelError, SettingsError
 from dokhae.export.manifest import Dev
 from dokhae.files import read_json
 from dokhae.korean.analysis import is_address
-from dokhae.model import wordpieces
+from dokhae.model.wordpieces import FILE_NAME as WORDPIECES
+from dokhae.model.wordpieces import entries_of
 from dokhae.records import read_settings
 from dokhae.settings import CLASSIFIER, FILE_NAME, ReaderSettings
 
@@ -118,6 +119,6 @@ def _files(folder: Path, settings: ReaderSettings) -> dict[str, Content]:
                          "`dokhae convert tf`")  # fmt: skip
     found: dict[str, Content] = {path.name: path for path in paths
                                  if path.is_file() and (path.suffix in KEPT or path in weights)}  # fmt: skip
-    name = MORPHEMES if settings.morphemes else wordpieces.FILE_NAME
-    entries = wordpieces.entries_of(folder / TOKENIZER) if TOKENIZER in found and name not in found else None
+    name = MORPHEMES if settings.morphemes else WORDPIECES
+    entries = entries_of(folder / TOKENIZER) if TOKENIZER in found and name not in found else None
     return found if entries is None else {**found, name: entries.encode()}
