@@ -86,12 +86,28 @@ def test_a_folder_without_weights(refused, broken):
 
 
 @pytest.mark.parametrize(
-    ("file", "what"), [("model.safetensors", "model"), ("tokenizer.json", "tokenizer"), ("config.json", "tokenizer")]
+    ("file", "said"),
+    [
+        ("model.safetensors", ": no model could be loaded from the folder: "),
+        ("tokenizer.json", ": no tokenizer could be loaded from the folder: "),
+        ("config.json", "/config.json: stops in the middle: it is cut off, fetch it again (line "),
+    ],
 )
-def test_a_file_that_is_cut_off(refused, broken, file, what):
+def test_a_file_that_is_cut_off(refused, broken, file, said):
     folder = broken("cut")
     (folder / file).write_bytes((folder / file).read_bytes()[:200])
-    assert refused(folder, "train").startswith(f"{folder}: no {what} could be loaded from the folder: ")
+    assert refused(folder, "train").startswith(f"{folder}{said}")
+
+
+def test_a_folder_from_before_transformers(refused, broken):
+    folder = broken("old")
+    settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    old = {name: value for name, value in settings.items() if name not in ("model_type", "architectures")}
+    (folder / "config.json").write_text(json.dumps(old), encoding="utf-8")
+    assert refused(folder, "train", "ceiling") == (
+        f"{folder}: its config.json does not say what model it is (no model_type), as none did before transformers; "
+        f"convert the folder: dokhae convert pytorch {folder} --out NEW"
+    )
 
 
 @pytest.mark.parametrize(

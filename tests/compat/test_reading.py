@@ -42,6 +42,7 @@ def test_what_is_not_typed_is_as_it_was_there():
         ("--use_tpu false", "use_tpu", False),
         ("--use_tpu", "use_tpu", True),
         ("--nouse_tpu", "use_tpu", False),
+        ("--na-prob-file -1,-2", "na_prob_file", "-1,-2"),
         ("-n odds.json", "na_prob_file", "odds.json"),
         ("--na-prob-file odds.json", "na_prob_file", "odds.json"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -13,6 +14,7 @@ from dokhae.errors import SettingsError
 from dokhae.records import nearest
 
 log = logging.getLogger("dokhae")
+NUMBERS = re.compile(r"-\d+(,-?\d+)+")  # --layers -1,-2: argparse takes the list for an option
 
 
 def read(script: Script, words: Sequence[str]) -> Given:
@@ -22,7 +24,7 @@ def read(script: Script, words: Sequence[str]) -> Given:
     Raises SettingsError for an option that the script never had, with the nearest name.
     """
     parser = _Parser(script)
-    space, unknown = parser.parse_known_args(list(words))
+    space, unknown = parser.parse_known_args(_joined(words))
     if unknown:
         name = unknown[0].partition("=")[0]
         known = [flag.name for flag in script.flags if flag.name.startswith("-")]
@@ -34,6 +36,17 @@ def read(script: Script, words: Sequence[str]) -> Given:
             log.info("%s: %s", flag.name, flag.gone)
     defaults = {flag.key: flag.kind is not bare and flag.default for flag in script.flags}
     return Given(script, defaults | typed, frozenset(typed))
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """Lists of numbers that begin with a minus, tied to the option before them."""
+    found: list[str] = []
+    for word in words:
+        if NUMBERS.fullmatch(word) and found and found[-1].startswith("--"):
+            found[-1] += f"={word}"
+        else:
+            found.append(word)
+    return found
 
 
 class _Parser(argparse.ArgumentParser):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dokhae.errors import MissingExtra, ModelError, optional
+from dokhae.files import read_json
 from dokhae.model import etri
 
 HUB_TIMEOUT = 10  # seconds to wait for the hub's first answer
@@ -43,12 +44,22 @@ def locate(name: str | Path) -> Source:
     if folder.is_dir():
         if not any((folder / file).exists() for file in BEGINNINGS):
             raise ModelError(f"{text}: is a folder without a model: it has none of {', '.join(BEGINNINGS)}")
+        _refuse_old(folder, text)
         return Source(str(folder), folder)
     if folder.exists():
         raise ModelError(f"{text}: is a file; a model is a folder with config.json, weights and tokenizer files")
     if text.count("/") > 1 or text.startswith((".", "/", "~")) or "\\" in text:
         raise ModelError(f"{text}: there is no such model folder")
     return _ask_hub(text)
+
+
+def _refuse_old(folder: Path, name: str) -> None:
+    """ModelError for a folder from before transformers, whose config.json does not say what model it is."""
+    path = folder / "config.json"
+    settings = read_json(path) if path.exists() else None
+    if isinstance(settings, dict) and not settings.keys() & {"model_type", "architectures"}:
+        raise ModelError(f"{name}: its config.json does not say what model it is (no model_type), as none did before "
+                         f"transformers; convert the folder: dokhae convert pytorch {name} --out NEW")  # fmt: skip
 
 
 def _ask_hub(name: str) -> Source:
