@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,15 @@ def test_a_setting_that_a_table_names_is_one():
     trainers = [script for script in SCRIPTS if "do_train" in {flag.key for flag in script.flags}]
     named = {flag.to for script in trainers for flag in script.flags if flag.to is not None}
     assert named - KNOWN.keys() == set()
+
+
+def test_the_document_has_every_script_and_every_option_that_means_something():
+    said = (Path(__file__).parents[2] / "docs" / "coming-from.md").read_text(encoding="utf-8")
+    for script in SCRIPTS:
+        _, is_command, name = script.file.partition("commands/run_squad2_")
+        assert (f"`{name.removesuffix('.sh')}`" if is_command else script.file) in said
+        options = [flag for flag in script.flags if flag.name.startswith("-") and not flag.gone]
+        assert [flag.name for flag in options if flag.name not in said] == []
 
 
 def test_names():
