@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from dokhae.errors import DataError
@@ -74,6 +77,15 @@ def test_a_folder_or_a_file_in_the_way_is_refused(tmp_path):
         write_text(tmp_path / "file" / "x.txt", "x")
     with pytest.raises(DataError, match="deep: cannot be made a folder: Not a directory"):
         make_folder(tmp_path / "file" / "deep")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes with a name")
+def test_a_pipe_or_a_device_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(DataError, match="is a device or a pipe; name a file to write"):
+            write_text(path, "text")
+    assert (tmp_path / "pipe").is_fifo() and Path("/dev/null").is_char_device()
 
 
 def test_json_is_readable_and_comes_back(tmp_path):

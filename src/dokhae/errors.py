@@ -45,9 +45,10 @@ class TrainingError(DokhaeError):
 class MissingExtra(DokhaeError):
     """An optional dependency is not installed; the message names the extra."""
 
-    def __init__(self, what: str, extra: str) -> None:
+    def __init__(self, what: str, extra: str, reason: str = "") -> None:
+        because = f" ({reason})" if reason else ""
         super().__init__(
-            f"{what} needs an optional part of dokhae that is not installed: pip install 'dokhae[{extra}]'"
+            f"{what} needs an optional part of dokhae that is not installed{because}: pip install 'dokhae[{extra}]'"
         )
 
 
@@ -56,5 +57,5 @@ def optional(what: str, extra: str) -> Iterator[None]:
     """For a block that imports what only an extra brings: MissingExtra instead of ImportError."""
     try:
         yield
-    except ImportError:
-        raise MissingExtra(what, extra) from None
+    except ImportError as error:
+        raise MissingExtra(what, extra, str(error)) from None

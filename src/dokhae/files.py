@@ -86,6 +86,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     make_folder(path.parent)
     if path.is_dir():
         raise DataError(f"{path}: is a directory; name a file to write")
+    if path.exists() and (not path.is_file() or Path("/dev") in path.absolute().parents):  # it would be replaced
+        raise DataError(f"{path}: is a device or a pipe; name a file to write")
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{TEMPORARY}")
     try:
         temporary.touch(exist_ok=False)  # with the mode that new files have here

@@ -35,7 +35,7 @@ def test_the_report_is_json_on_stdout_and_a_table_on_stderr(dokhae, small):
 
 def test_what_does_not_hold_is_exit_code_1_and_the_report_is_written_all_the_same(dokhae, tmp_path):
     small = make_small(tmp_path, Wanted(answers={**ANSWERS, "q1": "1823"}))
-    path = tmp_path / "report.json"
+    path = tmp_path / "new" / "report.json"
     outcome = dokhae("rehearse", small.zip, "--data", small.data, "--here", "--report", path)
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err.endswith(" and the run has scored 100.0\n")
@@ -112,3 +112,12 @@ def test_after_ctrl_c_nothing_is_left(tmp_path, number):
     assert said.endswith("dokhae: interrupted\n")
     assert list((tmp_path / "temporary").iterdir()) == []
     assert ended(int(note.read_text()))
+
+
+def test_a_rehearsal_that_fails_leaves_no_verdict_of_another(dokhae, tmp_path):
+    path = tmp_path / "report.json"
+    path.write_text('{"held": true}', encoding="utf-8")
+    (tmp_path / "bad.zip").write_bytes(b"no zip")
+    data = make_small(tmp_path, Wanted()).data
+    outcome = dokhae("rehearse", tmp_path / "bad.zip", "--data", data, "--here", "--report", path)
+    assert outcome.code == 2 and not path.exists()

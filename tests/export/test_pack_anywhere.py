@@ -24,7 +24,7 @@ SIZE = 9 * 2**28  # bytes of weights, more than 2 GiB
 
 @pytest.mark.slow
 def test_an_interrupted_pack_leaves_nothing_and_holds_no_weights_in_memory(run, tmp_path):
-    with (run / "model" / "model-2.safetensors").open("wb") as file:
+    with (run / "model" / "block_head.safetensors").open("wb") as file:
         file.truncate(SIZE)
     out = tmp_path / "out" / "b.zip"
     code = (
@@ -43,21 +43,22 @@ def test_an_interrupted_pack_leaves_nothing_and_holds_no_weights_in_memory(run, 
     assert int(said[0]) < 200_000  # kB
     pack(run, "korquad-1.0", out)  # more than 2 GiB, which zips of old cannot hold
     with zipfile.ZipFile(out) as archive:
-        assert archive.getinfo("b/model/model-2.safetensors").file_size == SIZE
+        assert archive.getinfo("b/model/block_head.safetensors").file_size == SIZE
     out.unlink()
 
 
 @pytest.mark.slow
 def test_it_answers_from_anywhere_beside_another_dokhae(packed, tmp_path):
-    """This interpreter has dokhae installed; the bundle's own comes first."""
+    """This interpreter has dokhae installed; the bundle's own comes first. Launchers' variables are nothing to it."""
     work = tmp_path / "elsewhere"
     work.mkdir()
-    shutil.copy(packed.data, work / "q.json")
+    shutil.copy(packed.data, work / "asked")  # a leaderboard calls it as it likes
     script = packed.folder / "predict.py"
-    where = f"import sys; sys.argv = ['predict.py', 'q.json', 'p.json']; import runpy; runpy.run_path({str(script)!r}"
+    where = f"import sys; sys.argv = ['predict.py', 'asked', 'p.json']; import runpy; runpy.run_path({str(script)!r}"
     code = f"{where})['main'](sys.argv[1:]); import dokhae; sys.stdout.write(dokhae.__file__)"
     command = [sys.executable, "-I", "-c", code]
-    done = subprocess.run(command, cwd=work, capture_output=True, text=True, env=QUIET, check=False)
+    launched = QUIET | {"SLURM_NTASKS": "2", "TORCHELASTIC_RUN_ID": "none"}
+    done = subprocess.run(command, cwd=work, capture_output=True, text=True, env=launched, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == str(packed.folder / "dokhae" / "__init__.py")
     assert (work / "p.json").read_bytes() == (packed.run / "predictions.json").read_bytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ import dokhae
 from dokhae import benchmarks
 from dokhae.cli import main
 from dokhae.errors import DataError
-from dokhae.export import manifest
+from dokhae.export import manifest, texts
 from dokhae.export.bundle import SOURCES, pack
 from dokhae.export.texts import usable_name
 from dokhae.files import read_json, sha256, write_json
@@ -99,7 +100,7 @@ def test_the_readme_has_the_commands_with_the_names_and_numbers_of_the_run(packe
 def test_a_folder_with_spaces_is_quoted_in_the_commands(run, tmp_path):
     pack(run, "korquad-1.0", tmp_path / "my bundle.zip", "mine")
     text = (unpack(tmp_path / "my bundle.zip", tmp_path) / "README.md").read_text("utf-8")
-    assert "    unzip 'my bundle'.zip\n    cl upload 'my bundle' -n mine\n" in text
+    assert "    unzip 'my bundle.zip'\n    cl upload 'my bundle' -n mine\n" in text
 
 
 def test_what_is_not_known_of_a_leaderboard_is_said_not_invented(run, tmp_path):
@@ -208,8 +209,31 @@ def test_a_pack_that_cannot_end_leaves_nothing_and_what_was_there_stays(run, tmp
     with pytest.raises(DataError, match="is not what a training writes"):
         pack(run, "korquad-1.0", out)
     write_json(run / "scores.json", report)
-    (run / "model" / "more.safetensors").symlink_to("/proc/self/mem")  # opens, and cannot be read
+    (run / "model" / "merges.txt").symlink_to("/proc/self/mem")  # opens, and cannot be read
     with pytest.raises(DataError):
         pack(run, "korquad-1.0", out)
     assert [path.name for path in out.parent.iterdir()] == ["b.zip"]
     assert out.read_bytes() == b"before"
+
+
+def test_what_else_lies_in_a_model_folder_stays_there(run, tmp_path, caplog):
+    for name in ("hf_token.txt", "trainer_state.json", "optimizer.safetensors"):
+        (run / "model" / name).write_text("{}", encoding="utf-8")
+    settings = read_json(run / "model" / "config.json")
+    write_json(run / "model" / "config.json", settings | {"_name_or_path": str(tmp_path)})
+    kept = {Path(name).name for name in pack(run, "korquad-1.0", tmp_path / "b.zip").files if name.startswith("model/")}
+    assert not kept & {"hf_token.txt", "trainer_state.json", "optimizer.safetensors"}
+    assert [said.partition(": ")[2] for said in caplog.messages] == [
+        "has a path of this machine, _name_or_path; take it out if the bundle goes to others"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("koelectra", "koelectra"), ("run_", "run"), ("base..1", "base-1"), ("KoELECTRA___v3", "koelectra-v3"),
+        ("_", "reader"),
+    ],
+)  # fmt: skip
+def test_docker_takes_the_name_of_the_image(name, called):
+    assert texts.image(name) == f"ACCOUNT/{called}"

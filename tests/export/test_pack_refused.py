@@ -80,13 +80,20 @@ def test_a_service_of_morphemes_is_refused(run, refused):
 def test_what_is_not_there_is_said(packed, run, refused, tmp_path):
     assert "there is no such folder; name a run folder" in refused(tmp_path / "nowhere")
     (run / "model" / "model.safetensors").unlink()
-    assert "has no weights (model*.safetensors or pytorch_model*.bin)" in refused(run)
+    assert "has no weights (model.safetensors or pytorch_model.bin)" in refused(run)
     (run / "model" / "model.safetensors").symlink_to(tmp_path / "gone")
-    assert "model.safetensors: is a link to nothing" in refused(run)
+    assert "model.safetensors: is not there, or a link to nothing" in refused(run)
+    (run / "model" / "model.safetensors").unlink()
+    parts = {"weight_map": {"a": "model-1-of-2.safetensors", "b": "model-2-of-2.safetensors"}}
+    write_json(run / "model" / "model.safetensors.index.json", parts)
+    (run / "model" / "model-1-of-2.safetensors").touch()
+    assert "model-2-of-2.safetensors: is not there" in refused(run)
 
 
 def test_places_where_no_bundle_can_be_are_refused(packed, refused, tmp_path):
     assert refused(packed.run, out=tmp_path / "b.tar").endswith("b.tar: a bundle is a zip; name it b.zip")
+    for name in ("..zip", "-x.zip", "a:b.zip"):
+        assert "not every system takes" in refused(packed.run, out=tmp_path / name)
     assert "is a directory" in refused(packed.run, out=tmp_path)
     assert "lies inside of" in refused(packed.run, out=packed.run / "model" / "b.zip")
     assert not (packed.run / "model" / "b.zip").exists()

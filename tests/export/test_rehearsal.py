@@ -152,8 +152,19 @@ def test_a_dokhae_from_elsewhere_is_noticed(tried):
 def test_a_bundle_may_not_need_to_be_written_to(tried):
     report = tried(also="(own / 'model' / 'cache.bin').write_text('x')")
     assert report.faults == (
-        "predict.py has written model/cache.bin into its own folder, which a leaderboard may not let it",
+        "predict.py has written or changed model/cache.bin in its own folder, which a leaderboard may not let it",
     )
+
+
+def test_a_bundle_may_not_change_its_own_files(tried):
+    report = tried(also="(own / 'Dockerfile').write_text('x')")
+    assert report.faults[0].startswith("predict.py has written or changed Dockerfile in its own folder")
+
+
+def test_what_a_command_leaves_running_ends_with_it(tried, tmp_path):
+    note = tmp_path / "pid"
+    tried(also=f"import subprocess; Path({str(note)!r}).write_text(str(subprocess.Popen(['sleep', '60']).pid))")
+    assert ended(int(note.read_text()))
 
 
 @pytest.mark.parametrize(

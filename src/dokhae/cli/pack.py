@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,4 +43,5 @@ def pack(
     made = write(run, benchmark, out, name)
     log.info("wrote %s (%.1f MB): %s for %s, %d files, Python %s", out, out.stat().st_size / 1e6, made.name,
              made.benchmark, len(made.files) + 1, made.python)  # fmt: skip
-    log.info("rehearse it before the upload: dokhae rehearse %s --data %s", out, made.dev.file if made.dev else "DEV")
+    log.info("rehearse it before the upload: dokhae rehearse %s --data %s --here", shlex.quote(str(out)),
+             made.dev.file if made.dev else "DEV")  # fmt: skip

@@ -89,7 +89,7 @@ def predict(
         trust_remote_code: run Python code that comes with the model
     """
     from dokhae.budget import Budget
-    from dokhae.errors import SettingsError
+    from dokhae.errors import SettingsError, optional
     from dokhae.files import refuse_folder
     from dokhae.outputs import beside
     from dokhae.predict import ALONE, refuse_sharing
@@ -127,8 +127,9 @@ def predict(
     if devices is None and not os.environ.keys() & LAUNCHED:
         answer(asked, ALONE)
         return
-    from dokhae.training.cluster import needed
-    from dokhae.training.launch import launch
+    with optional("answering in several processes", "train"):
+        from dokhae.training.cluster import needed
+        from dokhae.training.launch import launch
 
     if needed(asked):
         launch(asked, partial(answer_together, asked), "start it again")

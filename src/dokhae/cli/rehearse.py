@@ -53,7 +53,7 @@ def rehearse(
     from dokhae.errors import SettingsError
     from dokhae.export.rehearsal.commands import RehearsalFailed
     from dokhae.export.rehearsal.rehearse import rehearse
-    from dokhae.files import refuse_folder, write_json
+    from dokhae.files import make_folder, refuse_folder, write_json
     from dokhae.records import to_mapping
 
     if (wheels is not None) + here + docker > 1:
@@ -62,14 +62,16 @@ def rehearse(
         refuse_folder(report)
         if report.resolve() in (bundle.resolve(), data.resolve()):
             raise SettingsError(f"{report}: writing there would replace what is read; name another --report")
+        make_folder(report.parent)
+        report.unlink(missing_ok=True)  # a rehearsal that fails is not to leave the verdict of another
     packages: Path | Literal["here", "docker"] | None = "here" if here else "docker" if docker else wheels
     found = rehearse(bundle, data, packages, timeout, keep)
+    show(found)
     if report is None:
         sys.stdout.write(json.dumps(to_mapping(found), ensure_ascii=False, indent=2) + "\n")
         sys.stdout.flush()
     else:
         write_json(report, to_mapping(found))
-    show(found)
     if not found.held:
         raise RehearsalFailed(f"{bundle}: {'; '.join(found.faults)}")
 
@@ -78,11 +80,12 @@ def show(found: Report) -> None:
     """The report as a table on stderr."""
     from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table("rehearsal", f"{found.name}, {found.benchmark}", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table("rehearsal", escape(f"{found.name}, {found.benchmark}"), box=box.SIMPLE_HEAD, pad_edge=False)
     for name, value in rows(found):
-        table.add_row(name, value)
+        table.add_row(name, escape(value))
     Console(stderr=True).print(table)
 
 

@@ -49,7 +49,7 @@ def pack(run: Path, benchmark: str, out: Path, name: str | None = None) -> Manif
     files["requirements.txt"] = requirements.as_file(pins).encode()
     files["Dockerfile"] = texts.dockerfile(made.name, made.python).encode()
     sizes = sum(map(archive.size_of, _weights(found))), sum(map(archive.size_of, files.values()))
-    files["README.md"] = texts.readme(made, row, board, out.stem, pins, sizes).encode()
+    files["README.md"] = texts.readme(made, row, board, out, pins, sizes).encode()
     return replace(made, files=archive.write(out, out.stem, files, lambda digests: _last(made, digests)))
 
 
@@ -70,6 +70,9 @@ def _check_out(out: Path, run: Path) -> None:
     refuse_folder(out)
     if out.suffix.lower() != ".zip":
         raise SettingsError(f"{out}: a bundle is a zip; name it {out.stem}.zip")
+    if out.stem.strip(".") == "" or out.stem.startswith("-") or set(out.stem) & set('\\:*?"<>|'):
+        raise SettingsError(f"{out}: its name is that of the folder inside, which not every system takes; name it "
+                            "with letters and digits")  # fmt: skip
     if out.resolve().is_relative_to(run.resolve()):
         raise SettingsError(f"{out}: lies inside of {run}, which is packed; name a file elsewhere")
 

@@ -65,8 +65,7 @@ def read(folder: Path) -> Manifest:
 
 def verify(folder: Path) -> Manifest:
     """The manifest of an unpacked bundle. DataError where a file is lacking, is not as it was packed, or came later."""
-    manifest = read(folder)
-    here = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or path.is_file()}
+    manifest, here = read(folder), files_in(folder)
     for name in sorted(manifest.files.keys() - here):
         raise DataError(f"{folder}: lacks {name}; unpack the bundle again, or pack the run again")
     for name in sorted(here - manifest.files.keys() - {FILE_NAME}):
@@ -75,3 +74,15 @@ def verify(folder: Path) -> Manifest:
         if sha256(folder / name) != digest:
             raise DataError(f"{folder / name}: is not what was packed (its SHA-256 differs); pack the run again")
     return manifest
+
+
+def changed(folder: Path, manifest: Manifest) -> list[str]:
+    """Files of an unpacked bundle that are new, gone or not as packed, without what Python compiles for itself."""
+    here = {name for name in files_in(folder) if "__pycache__" not in PurePosixPath(name).parts}
+    same = {name for name, digest in manifest.files.items() if name in here and sha256(folder / name) == digest}
+    return sorted((here | manifest.files.keys()) - same - {FILE_NAME})
+
+
+def files_in(folder: Path) -> set[str]:
+    """Every file below a folder."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or path.is_file()}

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from importlib.resources import files
+from pathlib import Path
 from string import Template
 
 from dokhae.benchmarks import Benchmark, Leaderboard
@@ -16,7 +17,7 @@ NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.-]*")  # what CodaLab takes for the nam
 SHOWN = ("torch", "transformers", "tokenizers", "numpy")  # of the pinned versions
 UNKNOWN_DATA, UNKNOWN_MACRO = "DEV_DATA_OF_THE_GUIDE", "MACRO_OF_THE_GUIDE"
 UNKNOWN = """
-Names in capitals are not known to dokhae; the guide has them. DEV_DATA is what the dev data is then called.
+Names in capitals are not known to dokhae; the guide has them{dev_data}.
 """
 TAGGED = """
 What is submitted is marked by a tag:
@@ -40,13 +41,13 @@ def usable_name(text: str) -> str:
 def check_name(name: str) -> None:
     """SettingsError for a name that CodaLab does not take."""
     if not NAME.fullmatch(name):
-        raise SettingsError(f"--name {name!r}: CodaLab's names begin with a letter, and have letters, digits, _, . and "
-                            f"- alone; for instance {usable_name(name)}")  # fmt: skip
+        raise SettingsError(f"--name {name!r}: CodaLab's names begin with a letter or _, and have letters, digits, _, "
+                            f". and - alone; for instance {usable_name(name)}")  # fmt: skip
 
 
 def image(name: str) -> str:
-    """What the Docker image is called: in lower case, as Docker wants it."""
-    return f"ACCOUNT/{name.lower()}"
+    """What the Docker image is called: lower case, digits and single hyphens, which Docker takes."""
+    return f"ACCOUNT/{re.sub('[^a-z0-9]+', '-', name.lower()).strip('-') or 'reader'}"
 
 
 def dockerfile(name: str, python: str) -> str:
@@ -55,13 +56,14 @@ def dockerfile(name: str, python: str) -> str:
 
 
 def readme(
-    manifest: Manifest, row: Benchmark, board: Leaderboard, folder: str, pins: Mapping[str, str], sizes: tuple[int, int]
+    manifest: Manifest, row: Benchmark, board: Leaderboard, out: Path, pins: Mapping[str, str], sizes: tuple[int, int]
 ) -> str:
-    """README.md. folder: the bundle's; sizes: in bytes, of the weights and of the whole bundle."""
+    """README.md. out: the bundle's zip; sizes: in bytes, of the weights and of the whole bundle."""
     name, data = manifest.name, board.dev_name or "DEV_DATA"
     return Template(template("README.md")).substitute(
         name=name,
-        folder=shlex.quote(folder),
+        folder=shlex.quote(out.stem),
+        zip=shlex.quote(out.name),
         title=row.release.title,
         benchmark=row.name,
         dokhae=manifest.dokhae,
@@ -76,7 +78,9 @@ def readme(
         data=data,
         add_data=f"cl add bundle {board.dev_data or UNKNOWN_DATA}",
         evaluate=f"cl macro {board.evaluation or UNKNOWN_MACRO} predictions-{name}",
-        unknown="" if board.dev_data and board.evaluation else UNKNOWN,
+        unknown="" if board.dev_data and board.evaluation else UNKNOWN.format(
+            dev_data="" if board.dev_name else "; DEV_DATA is what the dev data is then called"
+        ),
         tagged=TAGGED.format(name=name, tag=board.tag) if board.tag else "",
         guide=board.guide,
         state=STATES[board.state],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,18 @@ from dokhae.settings import CLASSIFIER, FILE_NAME, ReaderSettings
 log = logging.getLogger("dokhae")
 Content = Path | bytes  # of a file in the bundle: another file, or what it holds
 
-KEPT = (".json", ".txt", ".model", ".spiece", ".list", ".safetensors")  # settings, vocabularies, weights
-SAFE_WEIGHTS, OLD_WEIGHTS = "model*.safetensors", "pytorch_model*.bin"
+# what is read of a model when it answers, besides its weights; what else lies in its folder is nobody's business
+KEPT = frozenset(
+    {
+        "config.json", "dokhae.json", "block_head.safetensors", "bert_config.json", "tokenizer.json",
+        "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json",
+        "merges.txt",
+    }
+)  # fmt: skip
+VOCABULARIES = (".model", ".spiece", ".list")  # SentencePiece's, and ETRI's
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # the first that is there; INDEX behind its name: in parts
+INDEX = ".index.json"
+PATHS = ("_name_or_path", "name_or_path", "tokenizer_file")  # settings in which libraries have kept where a file lay
 TOKENIZER, MORPHEMES = "tokenizer.json", "vocab.korean_morp.list"  # the latter is ETRI's
 
 
@@ -48,7 +58,7 @@ def find(run: Path, row: Benchmark) -> Trained:
     folder = run / "model" if (run / "model").is_dir() else run
     settings = _settings(folder)
     _refuse(settings, row, folder)
-    encoder = read_settings(run / "config.yaml").get("model") if (run / "config.yaml").exists() else None
+    encoder = _settings_in(run).get("model")
     return Trained(
         folder,
         settings,
@@ -56,6 +66,12 @@ def find(run: Path, row: Benchmark) -> Trained:
         _dev(run, row),
         _files(folder, settings),
     )
+
+
+def _settings_in(run: Path) -> dict[str, Any]:
+    """What a training was asked for; nothing where it is no run folder."""
+    path = run / "config.yaml"
+    return read_settings(path) if path.exists() else {}
 
 
 def _settings(folder: Path) -> ReaderSettings:
@@ -101,7 +117,7 @@ def _dev(run: Path, row: Benchmark) -> Dev | None:
         return None
     try:
         scores = report["scores"]
-        questions = scores.get("total") or len(_mapping(run / "predictions.json")) or None
+        questions = report.get("questions")
         return Dev(Path(report["data"]).name, report["sha256"], questions, scores, report.get("null_threshold"))
     except (KeyError, TypeError, AttributeError):
         raise DataError(f"{run / 'scores.json'}: is not what a training writes; put the old file back") from None
@@ -109,16 +125,33 @@ def _dev(run: Path, row: Benchmark) -> Dev | None:
 
 def _files(folder: Path, settings: ReaderSettings) -> dict[str, Content]:
     """The files of a model that are read when it answers, and its vocabulary under the name that the field knows."""
-    paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    for path in paths:
-        if path.is_symlink() and not path.exists():
-            raise ModelError(f"{path}: is a link to nothing; copy the file itself there")
-    weights = [*folder.glob(SAFE_WEIGHTS)] or [*folder.glob(OLD_WEIGHTS)]
-    if not weights:
-        raise ModelError(f"{folder}: has no weights ({SAFE_WEIGHTS} or {OLD_WEIGHTS}); TensorFlow's become some by "
-                         "`dokhae convert tf`")  # fmt: skip
-    found: dict[str, Content] = {path.name: path for path in paths
-                                 if path.is_file() and (path.suffix in KEPT or path in weights)}  # fmt: skip
+    names = {path.name for path in folder.iterdir()}
+    kept = {name for name in names if name in KEPT or name.endswith(VOCABULARIES)} | set(_weights(folder, names))
+    for name in sorted(kept):
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder / name}: is not there, or a link to nothing; copy the file itself there")
+        _warn_of_paths(folder / name)
+    found: dict[str, Content] = {name: folder / name for name in sorted(kept)}
     name = MORPHEMES if settings.morphemes else WORDPIECES
     entries = entries_of(folder / TOKENIZER) if TOKENIZER in found and name not in found else None
     return found if entries is None else {**found, name: entries.encode()}
+
+
+def _weights(folder: Path, names: Collection[str]) -> list[str]:
+    """The files of the weights that are read, those in parts by their index. ModelError where there are none."""
+    for name in WEIGHTS:
+        if name in names:
+            return [name]
+        if f"{name}{INDEX}" in names:
+            parts = _mapping(folder / f"{name}{INDEX}").get("weight_map")
+            return [f"{name}{INDEX}", *sorted(set(parts.values() if isinstance(parts, dict) else ()))]
+    raise ModelError(f"{folder}: has no weights ({' or '.join(WEIGHTS)}); TensorFlow's become some by `dokhae convert "
+                     "tf`")  # fmt: skip
+
+
+def _warn_of_paths(path: Path) -> None:
+    """Where a settings file says where it once lay, which whoever gets the bundle would read."""
+    content = _mapping(path) if path.name in ("config.json", "tokenizer_config.json") else {}
+    for name in PATHS:
+        if Path(str(content.get(name) or "")).is_absolute():
+            log.warning("%s: has a path of this machine, %s; take it out if the bundle goes to others", path, name)

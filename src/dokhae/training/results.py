@@ -62,6 +62,7 @@ class Scored:
             "benchmark": config.benchmark,
             "data": str(config.dev),
             "sha256": self.digest,
+            "questions": len(texts_of(self.predictions)),
             "scores": self.scores,
         }
         if self.threshold is not None:

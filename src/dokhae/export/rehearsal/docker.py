@@ -32,6 +32,8 @@ class Container:
         """Run the image's entry point. RehearsalFailed where it fails; the memory it takes is not known here."""
         name, out = f"{self.image}-{desk.folder.name}", desk.answers.parent
         out.chmod(0o777)  # whoever the container's user is
+        for path in (desk.questions, *desk.questions.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
         mounts = ("--volume", f"{desk.questions}:/in:ro", "--volume", f"{out}:/out")
         command = ("docker", "run", "--rm", "--name", name, "--network", "none", *mounts, self.image)
         paths = (f"/in/{given}", f"/out/{desk.answers.name}")

@@ -13,14 +13,14 @@ from typing import Literal
 
 from dokhae import benchmarks
 from dokhae.errors import SettingsError
-from dokhae.export.manifest import Manifest
+from dokhae.export.manifest import Manifest, changed
 from dokhae.export.rehearsal.commands import stopped_by_signals
 from dokhae.export.rehearsal.docker import container, refuse_without_engine
 from dokhae.export.rehearsal.places import HOW_TO_GET_WHEELS, Place, with_packages_from, with_packages_here
 from dokhae.export.rehearsal.questions import refuse_other_files
 from dokhae.export.rehearsal.report import Report, Sizes, Speed, Where
 from dokhae.export.rehearsal.trials import Trials
-from dokhae.export.rehearsal.unpacking import added_files, size_of, unpack
+from dokhae.export.rehearsal.unpacking import size_of, unpack
 from dokhae.export.rehearsal.verdict import verdict
 from dokhae.files import make_folder, sha256
 
@@ -49,8 +49,8 @@ def rehearse(bundle: Path, data: Path, packages: Packages, timeout: float, keep:
         ids = list(dict.fromkeys(example.id for example in examples))
         with _place(packages, folder, work, timeout) as place:
             speed, predictions, faults = _tried(Trials(place, data, manifest.folder_input, ids, work))
-        faults += [f"predict.py has written {name} into its own folder, which a leaderboard may not let it"
-                   for name in added_files(folder, manifest)[:1]]  # fmt: skip
+        faults += [f"predict.py has written or changed {name} in its own folder, which a leaderboard may not let it"
+                   for name in changed(folder, manifest)[:1]]  # fmt: skip
         found = verdict(predictions, examples, row, digest, manifest.dev)
     return Report(
         held=not faults and not found.faults,

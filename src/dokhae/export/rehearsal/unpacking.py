@@ -40,13 +40,6 @@ def size_of(folder: Path) -> int:
     return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
 
 
-def added_files(folder: Path, listed: Manifest) -> list[str]:
-    """Files below the folder of a bundle that its manifest does not name, without what Python compiles for itself."""
-    names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file() or path.is_symlink())
-    unknown = (name.as_posix() for name in names if "__pycache__" not in name.parts)
-    return sorted(set(unknown) - listed.files.keys() - {manifest.FILE_NAME})
-
-
 def _top(members: Sequence[zipfile.ZipInfo], where: str) -> str:
     """The name of the one folder that holds all; BadArchive where there is anything that should not be."""
     refuse_many(members, where)

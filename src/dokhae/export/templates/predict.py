@@ -13,6 +13,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 USAGE = "usage: python predict.py INPUT OUTPUT [OPTIONS OF dokhae predict]\n"
+# of launchers: a bundle is one process, whoever else was started beside it
+LAUNCHERS = ("TORCHELASTIC_RUN_ID", "SLURM_NTASKS")
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
@@ -23,6 +25,8 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(USAGE)
         return 2
     os.environ.update(OFFLINE)  # read when the libraries are imported
+    for name in LAUNCHERS:
+        os.environ.pop(name, None)
     sys.dont_write_bytecode = True  # a bundle may be read-only
     sys.path.insert(0, str(HERE))
     from dokhae.cli import main as dokhae
