@@ -352,6 +352,21 @@ def test_a_run_is_not_overwritten(debug_squad):
     assert (out / "pytorch_model.bin").read_bytes() == before
 
 
+def test_answers_of_a_training_and_files_of_ones_own_stay(debug_squad, place):
+    out, _ = debug_squad
+    mine = place / "mine"
+    shutil.copytree(out / "model", mine / "model")
+    (mine / "config.json").write_text("{}", encoding="utf-8")
+    answering = "run_squad.py --bert_model bert-base-uncased --do_predict --predict_file squad/dev-v1.1.json"
+    assert typed(f"{answering} --output_dir mine").code == 0
+    assert (mine / "config.json").read_text(encoding="utf-8") == "{}" and not (mine / "pytorch_model.bin").exists()
+    scores = {"benchmark": "squad-1.1", "data": "other.json", "sha256": "0", "scores": {}}
+    (mine / "scores.json").write_text(json.dumps(scores), encoding="utf-8")
+    before = (mine / "predictions.json").read_bytes()
+    assert "--output_dir mine: has its training's answers to other.json" in typed(f"{answering} --output_dir mine").err
+    assert (mine / "predictions.json").read_bytes() == before
+
+
 def test_a_line_that_was_empty_keeps_its_place(tmp_path):
     vocab = {"[PAD]": 0, " 1": 1, "서": 2}
     (tmp_path / "tokenizer.json").write_text(json.dumps({"model": {"type": "WordPiece", "vocab": vocab}}))

@@ -204,6 +204,13 @@ def test_features_are_those_of_our_own_command(place):
     assert not Path("tmp/features.json.jsonl").exists()
 
 
+def test_features_do_not_replace_their_text(place):
+    before = Path("lines.txt").read_bytes()
+    said = typed("extract_features.py --input_file lines.txt --output_file lines.txt --bert_model bert-base-uncased")
+    assert said[:2] == (2, "dokhae: lines.txt: is the text file itself; name another --output_file\n")
+    assert Path("lines.txt").read_bytes() == before
+
+
 @pytest.mark.slow
 def test_features_by_the_file_of_the_old_name(place):
     """In a process and a folder of their own, with the files of the first version, twice: they are converted once."""

@@ -10,6 +10,7 @@ import pytest
 
 from dokhae import recipes
 from dokhae.compat import catalogue
+from dokhae.errors import DataError
 from dokhae.recipes.dotted import settings_by_name
 from dokhae.tasks.config import ClassifyConfig
 
@@ -77,8 +78,18 @@ def test_files_of_the_old_names(dokhae, refusal, tmp_path):
     assert (done.returncode, done.stderr) == (0, "") and "CUDA" in done.stdout
     (tmp_path / "check_cuda.py").write_text("mine", encoding="utf-8")
     assert refusal("compat", "scripts", "lyeoni", tmp_path) == (
-        f"{tmp_path / 'check_cuda.py'}: is a file of yours; name another folder, or move it away"
+        f"{tmp_path / 'check_cuda.py'}: is a file of yours, or was changed; name another folder, or move it away"
     )
+
+
+def test_variables_that_were_edited_stay_and_a_space_in_a_path_is_no_fault(tmp_path):
+    catalogue.write("etri", tmp_path, "/opt/my env/bin/python")
+    path = tmp_path / "run_squad_ETRI.sh"
+    assert "exec '/opt/my env/bin/python' -m dokhae compat etri/run_squad_ETRI.sh" in path.read_text(encoding="utf-8")
+    catalogue.write("etri", tmp_path, sys.executable)  # another interpreter is no change of the user's
+    path.write_text(path.read_text(encoding="utf-8").replace("/root/workspace", "/data"), encoding="utf-8")
+    with pytest.raises(DataError, match="is a file of yours, or was changed"):
+        catalogue.write("etri", tmp_path, sys.executable)
 
 
 def test_shell_files_call_this_interpreter(dokhae, tmp_path):

@@ -18,7 +18,8 @@ import yaml
 from checkpoints_on_the_spot import variables_of, write_checkpoint
 from cli.conftest import Outcome
 from dokhae.cli import main
-from dokhae.compat.etri.files import weights
+from dokhae.compat.etri.files import link, weights
+from dokhae.compat.kept import encoder_folder
 from dokhae.errors import SettingsError
 from etri_on_the_spot import pretrained, write_etri
 
@@ -270,6 +271,18 @@ def test_a_checkpoint_of_tensorflow_keeps_its_parts(here):
     (here / "step.index").unlink()
     with pytest.raises(SettingsError, match="nor as a checkpoint"):
         weights(here / "step")
+
+
+def test_a_file_that_is_no_link_is_not_replaced(here):
+    (here / "a").mkdir()
+    (here / "a" / "w.bin").write_bytes(b"new")
+    (here / "out-encoder").mkdir()
+    kept = here / "out-encoder" / "pytorch_model.bin"
+    kept.write_bytes(b"old")
+    with pytest.raises(SettingsError, match="is another file than a/w.bin, maybe of an earlier training; move it away"):
+        link({"pytorch_model.bin": Path("a/w.bin")}, Path("out-encoder"))
+    assert kept.read_bytes() == b"old"
+    assert encoder_folder(Path()).name == f"{here.name}-encoder"
 
 
 def test_a_link_is_made_anew_where_another_file_is_named(trained, dokhae, here):

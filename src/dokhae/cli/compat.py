@@ -34,7 +34,7 @@ def raw(args: list[str]) -> None:
         write_scripts(args[1:])
     else:
         script = catalogue.find(args[0], args[1:])
-        if {"-h", "--help"} & {*args[1:2]}:
+        if "--help" in args[1:] or args[1:2] == ["-h"]:
             sys.stdout.write(explained(script))
         else:
             script.run(read(script, args[1:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import stat
 from collections.abc import Sequence
 from importlib import import_module
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from dokhae.compat.table import Script
 from dokhae.errors import DataError, SettingsError
-from dokhae.files import write_text
+from dokhae.files import refuse_folder, write_text
 from dokhae.records import nearest
 
 # folder-like name of a predecessor -> the module with its tables
@@ -21,7 +22,6 @@ SOURCES = {
     "etri": "etri",
     "official": "official",
 }
-MARK = "dokhae compat"  # in every file that `write` has written
 
 PYTHON = '''#!/usr/bin/env python3
 """{what}; run by: dokhae compat {name}."""
@@ -71,14 +71,25 @@ def find(name: str, words: Sequence[str] = ()) -> Script:
 def write(source: str, folder: Path, python: str) -> list[Path]:
     """Files with the names of a predecessor's scripts that run them, so that old command lines work in that folder.
 
-    python: the interpreter that shell scripts call. DataError, and nothing written, where another file has the name.
+    python: the interpreter that shell scripts call. DataError, and nothing written, where another file has the name, or
+    one that was written before has been changed: variables of shell scripts are there to be edited.
     """
-    paths = {folder / script.file: script for script in scripts(source)}
-    for path in paths:
-        if path.exists() and MARK not in path.read_text(encoding="utf-8", errors="replace"):
-            raise DataError(f"{path}: is a file of yours; name another folder, or move it away")
-    for path, script in paths.items():
-        form = PYTHON if path.suffix == ".py" else SHELL
-        write_text(path, form.format(what=script.what, name=script.name, before=script.shell, python=python))
+    texts = {folder / script.file: _text(script, python) for script in scripts(source)}
+    for path, text in texts.items():
+        refuse_folder(path)
+        if path.exists() and _kept(path.read_text(encoding="utf-8", errors="replace")) != _kept(text):
+            raise DataError(f"{path}: is a file of yours, or was changed; name another folder, or move it away")
+    for path, text in texts.items():
+        write_text(path, text)
         path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
-    return list(paths)
+    return list(texts)
+
+
+def _text(script: Script, python: str) -> str:
+    form = PYTHON if script.file.endswith(".py") else SHELL
+    return form.format(what=script.what, name=script.name, before=script.shell, python=shlex.quote(python))
+
+
+def _kept(text: str) -> list[str]:
+    """The lines of a file without the one that names the interpreter."""
+    return [line for line in text.splitlines() if not line.startswith("exec ")]

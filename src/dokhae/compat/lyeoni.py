@@ -10,7 +10,7 @@ from typing import Any
 
 from dokhae.compat import machine, road
 from dokhae.compat.table import Flag, Given, Script, bare
-from dokhae.errors import ModelError, SettingsError
+from dokhae.errors import ModelError
 
 SOURCE = "lyeoni"
 HERE = Path()  # where the model's three files are
@@ -76,7 +76,7 @@ def predict(given: Given, model: Path) -> None:
     if given["version_2_with_negative"]:
         settings |= {"benchmark": "squad-2.0", "null_threshold": given["null_score_diff_threshold"]}
     elif "null_score_diff_threshold" in given.typed:
-        raise SettingsError("--null_score_diff_threshold means nothing without --version_2_with_negative")
+        road.tell("--null_score_diff_threshold: means nothing without --version_2_with_negative")
     if given["no_cuda"]:
         settings["device"] = "cpu"
     if given["fp16"]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import Any
 
 from dokhae.compat import road
 from dokhae.errors import SettingsError
-
-log = logging.getLogger("dokhae")
 
 
 def place(gpus: str, option: str, accumulate: int = 1) -> dict[str, Any]:
@@ -27,7 +24,7 @@ def place(gpus: str, option: str, accumulate: int = 1) -> dict[str, Any]:
     here = torch.cuda.device_count() if wanted else 0
     if not here:
         if wanted:
-            log.info("%s %s: there is no GPU here; %s", option, gpus, _instead(len(wanted)))
+            road.tell(f"{option} {gpus}: there is no GPU here; {_instead(len(wanted))}")
         return {**settings, "optimizer.accumulate": accumulate * max(len(wanted), 1), "device": "cpu"}
     missing = [number for number in wanted if number >= here]
     if missing:
@@ -54,7 +51,7 @@ def half(precision: str, option: str) -> str:
 
     if torch.cuda.is_available():
         return precision
-    log.info("%s: there is no GPU here for 16 bits; precision auto stands in their place", option)
+    road.tell(f"{option}: there is no GPU here for 16 bits; precision auto stands in their place")
     return "auto"
 
 

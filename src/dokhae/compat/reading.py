@@ -28,7 +28,7 @@ def read(script: Script, words: Sequence[str]) -> Given:
     if unknown:
         name = unknown[0].partition("=")[0]
         known = [flag.name for flag in script.flags if flag.name.startswith("-")]
-        hint = nearest(name, known) if name.startswith("-") else ""
+        hint = nearest(name, known) if known and name.startswith("-") else ""
         raise SettingsError(f"{script.name}: {name} is not one of its options{hint}")
     typed = vars(space)
     for flag in script.flags:

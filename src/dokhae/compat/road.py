@@ -7,11 +7,14 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dokhae.files import atomic_path
+
+if TYPE_CHECKING:
+    from dokhae.compat.table import Given
 
 log = logging.getLogger("dokhae")
 
@@ -24,8 +27,7 @@ def run(*words: str | Path, settings: Mapping[str, Any] | None = None) -> None:
     from dokhae.cli import main
 
     line = [*(str(word) for word in words), *options(settings or {})]
-    if speaks():
-        log.info("dokhae %s", shlex.join(line))
+    tell(f"dokhae {shlex.join(line)}")
     code = main(line)
     if code:
         sys.exit(code)
@@ -65,6 +67,19 @@ def name_as(folder: Path, names: Mapping[str, str], out: Path | None = None) -> 
     if written:
         log.info("wrote %s", ", ".join(map(str, written)))
     return written
+
+
+def tell(message: str) -> None:
+    """Say it once, however many processes there are."""
+    if speaks():
+        log.info("%s", message)
+
+
+def tell_unused(given: Given, keys: Collection[str], why: str) -> None:
+    """Say of each of these options, where it was typed, why it means nothing on this command line."""
+    for flag in given.script.flags:
+        if flag.key in keys and flag.key in given.typed:
+            tell(f"{flag.name}: {why}")
 
 
 def launched() -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,11 @@ class Given:
         """Our settings: the options that have one, typed or by the old script's default; None is left out."""
         pairs = ((flag.to, self.values[flag.key]) for flag in self.script.flags if flag.to is not None)
         return {name: value for name, value in pairs if value is not None}
+
+    def typed_settings(self, names: Collection[str]) -> dict[str, Any]:
+        """Those of our settings with these names that were typed: what was trained has its own of the others."""
+        typed = {flag.to for flag in self.script.flags if flag.key in self.typed}
+        return {name: value for name, value in self.settings().items() if name in names and name in typed}
 
 
 @dataclass(frozen=True, slots=True)

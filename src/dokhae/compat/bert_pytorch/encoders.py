@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dokhae.compat import road
-from dokhae.compat.bert_pytorch.options import tell
-from dokhae.compat.bert_pytorch.outputs import WEIGHTS, is_trained, leave
+from dokhae.compat.bert_pytorch.outputs import WEIGHTS, leave
+from dokhae.compat.kept import encoder_folder, is_trained
 from dokhae.compat.names import hub_name
 from dokhae.compat.table import Given
 from dokhae.errors import SettingsError
@@ -74,11 +74,15 @@ def encoder(given: Given, out: Path) -> str:
 
 def answering(given: Given, out: Path) -> str:
     """What was trained in --output_dir, its old files beside it, or else the model given, as it is."""
+    from dokhae.training import runs
+
     if is_trained(out):
-        if not (out / WEIGHTS).exists():  # of a run that was gone on with
+        if not (out / WEIGHTS).exists() and runs.finished(out):  # a training that was gone on with
             leave(out)
         return str(out)
-    tell(f"{out / 'model'}: is not there, so nothing was trained in --output_dir; the model given answers as it is")
+    road.tell(
+        f"{out / 'model'}: is not there, so nothing was trained in --output_dir; the model given answers as it is"
+    )
     return encoder(given, out)
 
 
@@ -114,8 +118,7 @@ def converted(old: Old, out: Path) -> Path:
     """The encoder's folder, made by the first of all processes; of each machine where they share no disk."""
     from dokhae.training.meeting import joined
 
-    out = out if out.name else out.absolute()
-    folder = out.with_name(f"{out.name}-encoder")
+    folder = encoder_folder(out)
     with joined(Everyone(), "cpu") as processes:
         with processes.together():
             if processes.first:

@@ -8,7 +8,7 @@ from typing import Any
 
 from dokhae.compat import road
 from dokhae.compat.bert_pytorch.encoders import encoder
-from dokhae.compat.bert_pytorch.options import DEVICE, MODEL, place, tell, tell_alone
+from dokhae.compat.bert_pytorch.options import DEVICE, MODEL, place, tell_alone
 from dokhae.compat.table import Flag, Given, Script
 from dokhae.errors import DataError, SettingsError
 from dokhae.files import refuse_folder
@@ -32,6 +32,8 @@ def run(given: Given) -> None:
     if given["batch_size"] < 1:
         raise SettingsError(f"extract_features.py: --batch_size is {given['batch_size']}; it has to be at least 1")
     refuse_folder(out)
+    if out.resolve() == texts.resolve():
+        raise SettingsError(f"{out}: is the text file itself; name another --output_file")
     tell_alone(given)
     model = encoder(given, out)
     if not road.speaks():  # one process writes one file
@@ -49,7 +51,7 @@ def run(given: Given) -> None:
     road.run("features", texts, settings=settings)
     if lines != out:
         os.replace(lines, out)
-        tell(f"renamed it to {out}")
+        road.tell(f"renamed it to {out}")
 
 
 EXTRACT_FEATURES = Script("bert-pytorch", "extract_features.py", "hidden states of the lines of a file", FLAGS, run)

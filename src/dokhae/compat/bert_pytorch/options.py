@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from typing import Any
 
 from dokhae.compat import machine, road
 from dokhae.compat.table import Flag, Given, bare
 from dokhae.errors import SettingsError
-
-log = logging.getLogger("dokhae")
 
 MODEL = (
     Flag("--bert_model", note="--model, by its name on the hub today; a folder of the old form is converted first"),
@@ -87,7 +84,7 @@ def offloaded(given: Given) -> bool:
     import torch
 
     if not torch.cuda.is_available():
-        tell("--optimize_on_cpu: there is no GPU here, so the optimizer is on the CPU as it is")
+        road.tell("--optimize_on_cpu: there is no GPU here, so the optimizer is on the CPU as it is")
     return torch.cuda.is_available()
 
 
@@ -105,7 +102,7 @@ def devices(given: Given, batch: int) -> dict[str, Any]:
     count = gpus(given)
     parts = math.gcd(batch, count) if count else 1
     if parts < count:
-        tell(f"a batch of {batch} cannot be dealt to {count} GPUs in equal parts; {parts} of them take part")
+        road.tell(f"a batch of {batch} cannot be dealt to {count} GPUs in equal parts; {parts} of them take part")
     return {"batch_size": batch // parts, "devices": parts if parts > 1 else None, **place(given)}
 
 
@@ -124,11 +121,5 @@ def gpus(given: Given) -> int:
 def tell_alone(given: Given) -> None:
     """Say that --local_rank has started nothing."""
     if given["local_rank"] >= 0 and not road.launched():
-        tell(f"--local_rank {given['local_rank']}: was not started by torchrun or torch.distributed.launch, so this is "
-             "one process by itself")  # fmt: skip
-
-
-def tell(message: str) -> None:
-    """Say it once, however many processes there are."""
-    if road.speaks():
-        log.info(message)
+        road.tell(f"--local_rank {given['local_rank']}: was not started by torchrun or torch.distributed.launch, so "
+                  "this is one process by itself")  # fmt: skip

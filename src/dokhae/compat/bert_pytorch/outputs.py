@@ -12,11 +12,6 @@ log = logging.getLogger("dokhae")
 WEIGHTS = "pytorch_model.bin"
 
 
-def is_trained(run: Path) -> bool:
-    """Whether a training has ended in this folder."""
-    return (run / "model" / "config.json").exists()
-
-
 def leave(run: Path) -> None:
     """Write the model of a finished run beside the run's own files under its old names; only the first process does."""
     if not road.speaks():

@@ -13,11 +13,10 @@ from dokhae.compat.bert_pytorch.options import (
     devices,
     precision,
     steps,
-    tell,
     tell_alone,
 )
-from dokhae.compat.bert_pytorch.outputs import is_trained, leave
-from dokhae.compat.kept import refuse_run
+from dokhae.compat.bert_pytorch.outputs import leave
+from dokhae.compat.kept import is_trained, refuse_other_answers, refuse_run
 from dokhae.compat.table import Flag, Given, Script, bare
 from dokhae.errors import DataError, SettingsError
 
@@ -55,17 +54,17 @@ def run_squad2(given: Given) -> None:
 def run(given: Given, benchmark: str) -> None:
     """Train, predict, or both."""
     out = Path(given["output_dir"]).expanduser()
-    refuse(given, out)
+    refuse(given, benchmark, out)
     tell_alone(given)
     if benchmark == "squad-1.1" and "null_score_diff_threshold" in given.typed:
-        tell("--null_score_diff_threshold: means nothing without --version_2_with_negative")
+        road.tell("--null_score_diff_threshold: means nothing without --version_2_with_negative")
     if given["do_train"]:
         train(given, benchmark, out)
     if given["do_predict"]:
         predict(given, benchmark, out)
 
 
-def refuse(given: Given, out: Path) -> None:
+def refuse(given: Given, benchmark: str, out: Path) -> None:
     """SettingsError or DataError for what cannot be done, before anything is loaded."""
     script = given.script.file
     if not (given["do_train"] or given["do_predict"]):
@@ -78,6 +77,9 @@ def refuse(given: Given, out: Path) -> None:
                             "fetches them")  # fmt: skip
     if given["do_train"]:
         refuse_run(out)
+    elif is_trained(out):
+        otherwise = [flag.name for flag in given.script.flags if flag.to in ANSWERING and flag.key in given.typed]
+        refuse_other_answers(out, benchmark, Path(given["predict_file"]), f"--bert_model {out}", otherwise)
 
 
 def train(given: Given, benchmark: str, out: Path) -> None:
@@ -100,18 +102,19 @@ def predict(given: Given, benchmark: str, out: Path) -> None:
         "model": model,
         "out": out / "predictions.json",
         "benchmark": benchmark,
-        "null_threshold": given["null_score_diff_threshold"] if benchmark == "squad-2.0" else None,
+        "null_threshold": threshold(given, benchmark, out),
         **devices(given, given["predict_batch_size"]),
         **precision(given),
-        **(asked(given) if is_trained(out) else bare_model(given, benchmark)),
+        **(given.typed_settings(ANSWERING) if is_trained(out) else bare_model(given, benchmark)),
     }
     road.run("predict", given["predict_file"], settings=settings)
 
 
-def asked(given: Given) -> dict[str, Any]:
-    """Windows and decoding that were typed: what was trained here knows its own."""
-    flags = (flag for flag in given.script.flags if flag.to in ANSWERING and flag.key in given.typed)
-    return {str(flag.to): given[flag.key] for flag in flags}
+def threshold(given: Given, benchmark: str, out: Path) -> float | None:
+    """The null threshold that was typed, or the old default; what was trained here knows its own."""
+    if benchmark != "squad-2.0" or (is_trained(out) and "null_score_diff_threshold" not in given.typed):
+        return None
+    return float(given["null_score_diff_threshold"])
 
 
 def bare_model(given: Given, benchmark: str) -> dict[str, Any]:

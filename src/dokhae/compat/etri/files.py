@@ -6,9 +6,10 @@ import os
 import shutil
 from pathlib import Path
 
+from dokhae.compat.kept import encoder_folder
 from dokhae.compat.table import Given
 from dokhae.errors import SettingsError
-from dokhae.files import atomic_path, make_folder
+from dokhae.files import atomic_path, make_folder, sha256
 
 VOCAB, CONFIG, WEIGHTS = "--vocab_file", "--bert_config_file", "--init_checkpoint"
 
@@ -24,8 +25,7 @@ def encoder(given: Given) -> Path:
     folder = next(iter(wanted.values())).parent
     if all(source == folder / name for name, source in wanted.items()) and weights_in(folder) <= wanted.keys():
         return folder
-    out = Path(given["output_dir"])
-    return link(wanted, out.with_name(f"{out.name}-encoder"))
+    return link(wanted, encoder_folder(Path(given["output_dir"])))
 
 
 def files(given: Given) -> dict[str, Path]:
@@ -76,6 +76,11 @@ def link(wanted: dict[str, Path], folder: Path) -> Path:
         target = folder / name
         if target.exists() and target.samefile(source):
             continue
+        if target.exists() and not target.is_symlink():
+            if sha256(target) == sha256(source):
+                continue
+            raise SettingsError(f"{target}: is another file than {source}, maybe of an earlier training; move it away, "
+                                "or name another --output_dir")  # fmt: skip
         target.unlink(missing_ok=True)
         try:
             os.symlink(source.resolve(), target)

@@ -102,6 +102,7 @@ def refuse(given: Given) -> None:
 
 def train(given: Given, place: dict[str, Any]) -> None:
     """Train the morpheme BERT; with --do_predict its last weights answer --predict_file, in the same run."""
+    road.tell_unused(given, ("predict_batch_size",), "a training answers as it trains")
     count = given["num_gpus"]
     if count > 1 and not road.launched():
         epochs = given["num_train_epochs"]

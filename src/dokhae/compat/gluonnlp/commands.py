@@ -96,7 +96,9 @@ def distribute(given: Given) -> NoReturn:
     words = inner(given)
     refuse(read(RUN_SQUAD, words))
     count, slots = given["np"], slots_of(given["H"], given["np"])
-    if count < 1 or count > sum(slots.values()):
+    if count < 1:
+        raise SettingsError(f"-np is {count}; it has to be at least 1")
+    if count > sum(slots.values()):
         raise SettingsError(f"-np {count}: the hosts in -H have {sum(slots.values())} slots")
     if not slots.keys() <= LOCAL or len(slots) > 1:
         first = next(iter(slots))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dokhae.compat import machine, road
+from dokhae.compat.kept import is_trained
 from dokhae.compat.table import Given
 from dokhae.errors import SettingsError
 from dokhae.files import read_json, write_json
@@ -87,11 +88,6 @@ def trained(given: Given) -> Path:
     }.get(path.suffix, "is a file; name")
     raise SettingsError(f"--param_checkpoint {path}: {why if path.exists() else 'is not here; name'} the folder of a "
                         "run or model")  # fmt: skip
-
-
-def is_trained(run: Path) -> bool:
-    """Whether a run folder has a model to answer with."""
-    return (run / "model" / "config.json").exists()
 
 
 def name_files(given: Given, checkpoint: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from dokhae.compat import machine, road
 from dokhae.compat.gluonnlp.evaluating import (
+    WINDOWS,
     benchmark,
     data_file,
     evaluate_all,
@@ -108,7 +109,9 @@ def refuse(given: Given) -> None:
         refuse_run(out)
     else:
         trained(given)
-        refuse_other_answers(out, benchmark(given), data_file(given, "dev"), f"--param_checkpoint {out}")
+        otherwise = [f"--{name}" for name in WINDOWS if name in given.typed] if not given["all_evaluate"] else []
+        dev = data_file(given, "dev")
+        refuse_other_answers(out, benchmark(given), dev, f"--param_checkpoint {out}", otherwise)
 
 
 def train(given: Given, place: dict[str, Any]) -> None:
@@ -116,6 +119,9 @@ def train(given: Given, place: dict[str, Any]) -> None:
     if road.speaks():
         log.info("GluonNLP's joint answerability head is not in dokhae yet: a span head with a null score stands in "
                  "its place, so scores cannot be compared with those of its table")  # fmt: skip
+    road.tell_unused(given, ("eval_batch_size", "eval_dtype"), "a training answers as it trains")
+    if not given["all_evaluate"]:
+        road.tell_unused(given, ("max_saved_ckpt",), "without --all_evaluate the last checkpoint alone is kept")
     if given["comm_backend"] != "device" and not road.launched():
         log.info("--comm_backend %s: this is one process; horovodrun starts several", given["comm_backend"])
     road.run("train", settings=settings_of(given, place))
@@ -153,8 +159,8 @@ def layers(given: Given) -> dict[str, Any]:
     found = {"optimizer.layer_decay": decay, "optimizer.frozen_layers": depth}
     wanted = {name: value for name, value in found.items() if value > 0}
     if wanted and "electra" not in given["model_name"]:
-        log.info("--layerwise_decay and --untunable_depth: the old script had them for ELECTRA alone; %s is trained "
-                 "without", given["model_name"])  # fmt: skip
+        road.tell("--layerwise_decay and --untunable_depth: the old script had them for ELECTRA alone; "
+                  f"{given['model_name']} is trained without")  # fmt: skip
         return {}
     return wanted
 

@@ -35,7 +35,7 @@ def run(given: Given) -> None:
     folder = run_folder(data, model)
     for flag in USED:
         if flag.key in given.typed:
-            log.info("%s: run_qa.py took it and never used it; here it counts", flag.name)
+            road.tell(f"{flag.name}: run_qa.py took it and never used it; here it counts")
     if given["do_train"]:
         train(given, data, model, folder)
         road.name_as(folder, OLD_NAMES if given["do_eval"] else {})
@@ -70,10 +70,7 @@ def answer(given: Given, data: DataSet, folder: Path) -> None:
         begun = (folder / "config.yaml").exists()
         todo = f"go on with it: dokhae train --resume {folder}" if begun else "train it first, with --do_train"
         raise SettingsError(f"{folder / 'model'}: there is no trained model; {todo}")
-    typed = {flag.to for flag in given.script.flags if flag.key in given.typed}
-    settings = {name: value for name, value in given.settings().items() if name in typed and name in ANSWERING}
-    if data.benchmark == "squad-2.0":
-        settings["null_threshold"] = given["null_score_diff_threshold"]
+    settings = given.typed_settings((*ANSWERING, *(("null_threshold",) if data.benchmark == "squad-2.0" else ())))
     places = {name: value for name, value in placed(given).items() if name != "optimizer.accumulate"}
     ours = {"benchmark": data.benchmark, "batch_size": given["batch_size"], **settings, **places}
     scratch = folder / SCRATCH
