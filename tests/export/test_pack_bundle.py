@@ -110,7 +110,7 @@ def test_what_is_not_known_of_a_leaderboard_is_said_not_invented(run, tmp_path):
     assert told.dev is None  # its scores are those of another rule
     text = (unpack(tmp_path / "b.zip", tmp_path) / "README.md").read_text("utf-8")
     assert "cl add bundle DEV_DATA_OF_THE_GUIDE\n" in text
-    assert "Names in capitals are not known to dokhae" in text
+    assert "DEV_DATA_OF_THE_GUIDE, DEV_DATA, MACRO_OF_THE_GUIDE are not known to dokhae; the guide has them." in text
     assert "INPUT is a folder of .json files" in text
     assert "https://worksheets.codalab.org/worksheets/0xf9b9efaff9c641a7a48290fe4c94d593/" in text
 

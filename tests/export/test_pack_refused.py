@@ -37,10 +37,10 @@ def test_questions_without_an_answer_need_a_null_threshold(run, refused, tmp_pat
     ("benchmark", "message"),
     [
         ("korquad-2.1", "was not trained on web pages"),
-        ("klue-mrc", "klue-mrc: no leaderboard is known that takes models; --for can be squad-1.1, squad-2.0, "
+        ("klue-mrc", "--for klue-mrc: no leaderboard is known that takes models of it; it can be squad-1.1, squad-2.0, "
                      "korquad-1.0, korquad-2.1"),
         ("korquad-2.0", "no leaderboard is known that takes models"),
-        ("korquad", "benchmark 'korquad' is not known; did you mean korquad-2.1?"),
+        ("korquad", "--for korquad: no leaderboard is known that takes models of it; it can be squad-1.1"),
     ],
 )  # fmt: skip
 def test_benchmarks_that_it_cannot_be_packed_for_are_refused(packed, refused, benchmark, message):

@@ -28,8 +28,7 @@ def pack(run: Path, benchmark: str, out: Path, name: str | None = None) -> Manif
     name: that of the bundle on CodaLab, by default the run's. Raises SettingsError, ModelError or DataError where the
     leaderboard of the benchmark could not run it.
     """
-    row = benchmarks.find(benchmark)
-    board = _leaderboard(row)
+    row, board = _leaderboard(benchmark)
     _check_out(out, run)
     if name is not None:
         texts.check_name(name)
@@ -58,11 +57,13 @@ def _last(made: Manifest, digests: dict[str, str]) -> tuple[str, bytes]:
     return manifest.FILE_NAME, (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode()
 
 
-def _leaderboard(row: Benchmark) -> Leaderboard:
-    if row.leaderboard is None:
-        known = ", ".join(one.name for one in benchmarks.BENCHMARKS if one.leaderboard is not None)
-        raise SettingsError(f"{row.name}: no leaderboard is known that takes models; --for can be {known}")
-    return row.leaderboard
+def _leaderboard(name: str) -> tuple[Benchmark, Leaderboard]:
+    """A benchmark that has a leaderboard. SettingsError with those that have one."""
+    boards = {row.name: (row, row.leaderboard) for row in benchmarks.BENCHMARKS if row.leaderboard is not None}
+    if name.lower() not in boards:
+        raise SettingsError(f"--for {name}: no leaderboard is known that takes models of it; it can be "
+                            f"{', '.join(boards)}")  # fmt: skip
+    return boards[name.lower()]
 
 
 def _check_out(out: Path, run: Path) -> None:

@@ -15,14 +15,17 @@ from dokhae.export.manifest import Dev, Manifest
 
 NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.-]*")  # what CodaLab takes for the name of a bundle
 SHOWN = ("torch", "transformers", "tokenizers", "numpy")  # of the pinned versions
-UNKNOWN_DATA, UNKNOWN_MACRO = "DEV_DATA_OF_THE_GUIDE", "MACRO_OF_THE_GUIDE"
+UNKNOWN_DATA, UNKNOWN_DEV, UNKNOWN_MACRO = "DEV_DATA_OF_THE_GUIDE", "DEV_DATA", "MACRO_OF_THE_GUIDE"
 UNKNOWN = """
-Names in capitals are not known to dokhae; the guide has them{dev_data}.
+{names} not known to dokhae; the guide has {them}.
 """
 TAGGED = """
 What is submitted is marked by a tag:
 
     cl edit predictions-{name} --tags {tag}
+"""
+UNTAGGED = """
+Whether what is submitted has to be marked (`cl edit predictions-... --tags ...`), the guide says.
 """
 STATES = {"open": "it did", "closed": "it does not", "unknown": "not known; its guide and its page say so"}
 
@@ -59,7 +62,7 @@ def readme(
     manifest: Manifest, row: Benchmark, board: Leaderboard, out: Path, pins: Mapping[str, str], sizes: tuple[int, int]
 ) -> str:
     """README.md. out: the bundle's zip; sizes: in bytes, of the weights and of the whole bundle."""
-    name, data = manifest.name, board.dev_name or "DEV_DATA"
+    name, data = manifest.name, board.dev_name or UNKNOWN_DEV
     return Template(template("README.md")).substitute(
         name=name,
         folder=shlex.quote(out.stem),
@@ -74,17 +77,27 @@ def readme(
         size=_megabytes(sizes[1]),
         versions=", ".join(f"{one} {pins[one]}" for one in SHOWN),
         scores=_scores(manifest.dev),
+        compares=", which compares these scores" if manifest.dev else "",
+        same="The scores have to be those above.\n" if manifest.dev else "",
         image=image(name),
         data=data,
         add_data=f"cl add bundle {board.dev_data or UNKNOWN_DATA}",
         evaluate=f"cl macro {board.evaluation or UNKNOWN_MACRO} predictions-{name}",
-        unknown="" if board.dev_data and board.evaluation else UNKNOWN.format(
-            dev_data="" if board.dev_name else "; DEV_DATA is what the dev data is then called"
-        ),
-        tagged=TAGGED.format(name=name, tag=board.tag) if board.tag else "",
+        unknown=_unknown(board),
+        tagged=TAGGED.format(name=name, tag=board.tag) if board.tag else UNTAGGED,
         guide=board.guide,
         state=STATES[board.state],
     )  # fmt: skip
+
+
+def _unknown(board: Leaderboard) -> str:
+    """Which of the names in the commands are not known."""
+    names = [name for name, known in ((UNKNOWN_DATA, board.dev_data), (UNKNOWN_DEV, board.dev_name),
+                                      (UNKNOWN_MACRO, board.evaluation)) if known is None]  # fmt: skip
+    if not names:
+        return ""
+    one = len(names) == 1
+    return UNKNOWN.format(names=f"{', '.join(names)} {'is' if one else 'are'}", them="it" if one else "them")
 
 
 def _megabytes(size: int) -> str:
@@ -93,7 +106,7 @@ def _megabytes(size: int) -> str:
 
 def _scores(dev: Dev | None) -> str:
     if dev is None:
-        return "None: the model was packed without any of this benchmark."
+        return "None: this was packed from a model folder, or for another benchmark; the run folder has its scores."
     rows = [f"| {name} | {value:.2f} |" if isinstance(value, float) else f"| {name} | {value} |"
             for name, value in dev.scores.items()]  # fmt: skip
     asked = "" if dev.questions is None else f", {dev.questions:,} questions"

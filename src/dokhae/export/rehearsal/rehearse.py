@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from dokhae import benchmarks
-from dokhae.errors import SettingsError
+from dokhae.errors import DataError, SettingsError
 from dokhae.export.manifest import Manifest, changed
 from dokhae.export.rehearsal.commands import stopped_by_signals
 from dokhae.export.rehearsal.docker import container, refuse_without_engine
@@ -46,6 +46,8 @@ def rehearse(bundle: Path, data: Path, packages: Packages, timeout: float, keep:
         _check_python(manifest, packages)
         refuse_other_files(data, manifest.folder_input)
         examples, digest = row.read(data, True), sha256(data)
+        if row.html and not any("<" in example.context for example in examples):
+            raise DataError(f"{data}: holds no web pages, which {row.name} has; give its dev data")
         ids = list(dict.fromkeys(example.id for example in examples))
         with _place(packages, folder, work, timeout) as place:
             speed, predictions, faults = _tried(Trials(place, data, manifest.folder_input, ids, work))
