@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from dokhae.errors import SettingsError
+from dokhae.errors import DataError, SettingsError
 from dokhae.export.rehearsal.commands import RehearsalFailed
 from dokhae.export.rehearsal.places import without_network
 from dokhae.export.rehearsal.rehearse import rehearse
@@ -212,3 +212,9 @@ def test_of_many_questions_fifty_are_timed_from_all_over_the_file(tmp_path):
     assert (report.questions, report.speed.warm_questions) == (120, 50)
     given = json.loads((tmp_path / "kept" / "timed" / "in" / "questions.json").read_bytes())["data"][0]["paragraphs"]
     assert [paragraph["context"] for paragraph in given] == [f"Context {number}." for number in range(0, 100, 2)]
+
+
+def test_text_is_no_rehearsal_of_pages(tmp_path):
+    small = make_small(tmp_path, Wanted(benchmark="korquad-2.1"))
+    with pytest.raises(DataError, match=r"dev.json: holds no web pages, which korquad-2.1 has; give its dev data"):
+        rehearse(small.zip, small.data, "here", 60.0)
