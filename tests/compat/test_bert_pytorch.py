@@ -347,9 +347,18 @@ def test_a_run_is_not_overwritten(debug_squad):
     before = (out / "pytorch_model.bin").read_bytes()
     said = typed(README.replace("--do_predict", "--overwrite_output_dir"))
     assert said[:2] == (2, "--overwrite_output_dir: no run is overwritten; move the folder away, or name another\n"
-                    f"dokhae: --output_dir {out}: has a run already; name another one, or go on with: dokhae train "
-                    f"--resume {out}\n")  # fmt: skip
+                    f"dokhae: --output_dir {out}: has a run already; name another one\n")  # fmt: skip
     assert (out / "pytorch_model.bin").read_bytes() == before
+
+
+@pytest.mark.parametrize("doing", ["--do_train --train_file squad/train-v1.1.json", "--do_predict"])
+def test_a_training_that_has_not_ended_is_gone_on_with(place, doing):
+    (place / "begun").mkdir(exist_ok=True)
+    (place / "begun" / "config.yaml").write_text("benchmark: squad-1.1", encoding="utf-8")
+    words = f"run_squad.py --bert_model bert-base-uncased {doing} --predict_file squad/dev-v1.1.json --output_dir begun"
+    said = "--output_dir begun: its training has not ended; go on with: dokhae train --resume begun"
+    assert typed(words)[:2] == (2, f"dokhae: {said}\n")
+    assert [path.name for path in (place / "begun").iterdir()] == ["config.yaml"]
 
 
 def test_answers_of_a_training_and_files_of_ones_own_stay(debug_squad, place):

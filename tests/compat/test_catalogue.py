@@ -46,6 +46,9 @@ def test_names():
     assert catalogue.find("examples/run_classifier.py").name == "bert-pytorch/run_classifier.py"
     assert catalogue.find("run_squad.py", ["--bert_model=x", "--do_train"]).name == "bert-pytorch/run_squad.py"
     assert catalogue.find("run_squad.py", ["--model_name", "google_electra_small"]).name == "gluonnlp/run_squad.py"
+    misspelt = ["--bert_model", "x", "--do_train", "--trian_file", "y"]
+    assert catalogue.find("run_squad.py", misspelt).name == "bert-pytorch/run_squad.py"  # which then says what is wrong
+    assert catalogue.find("run_squad.py", ["dev.json", "predictions.json"]).name == "lyeoni/run_squad.py"
 
 
 def test_a_name_that_is_of_several(refusal):

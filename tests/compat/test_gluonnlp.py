@@ -260,7 +260,7 @@ def test_a_runs_own_answers_are_not_lost(a_run, refusal):
     assert said.startswith(f"--output_dir {RUN}: has its training's answers to ")
     assert said.endswith(f"dev-v2.0.json; name another one, and --param_checkpoint {RUN}")
     assert refusal("compat", SCRIPT, "--do_train", "--output_dir", RUN) == (
-        f"--output_dir {RUN}: has a run already; name another one, or go on with: dokhae train --resume {RUN}"
+        f"--output_dir {RUN}: has a run already; name another one"
     )
 
 

@@ -62,7 +62,7 @@ def test_another_file_of_that_name_is_not_replaced_unasked(fetch, there, content
         with pytest.raises(DataError, match="is not the file that was published: ") as refused:
             fetch(files)
         assert str(refused.value).startswith(f"{there / NAME}: is not the file that was published: {differs}")
-        assert str(refused.value).endswith("; --overwrite fetches it again, another --out leaves it alone")
+        assert str(refused.value).endswith("; --overwrite fetches it again, another folder leaves it alone")
         assert files.asked == []
         assert (there / NAME).read_bytes() == content
         assert fetch(files, overwrite=True) == CONTENT

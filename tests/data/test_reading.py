@@ -29,6 +29,16 @@ def test_an_unknown_suffix_lists_the_known_ones(tmp_path):
         read_examples(tmp_path / "train.xml")
 
 
+def test_a_missing_file_of_an_unknown_suffix_is_missing_first(tmp_path):
+    with pytest.raises(DataError, match="train.xml: no such file"):
+        read_examples(tmp_path / "train.xml")
+
+
+def test_a_file_without_a_suffix_is_json(tmp_path):
+    (tmp_path / "dev").write_text('[{"id": "1", "question": "Who?", "context": "Ann", "answers": []}]')
+    assert read_examples(tmp_path / "dev")[0].id == "1"
+
+
 def test_a_suffix_may_be_in_capitals(tmp_path):
     (tmp_path / "TRAIN.CSV").write_text("id,question,context,answer,answer_start\n1,Who?,Ann,Ann,0\n")
     assert read_examples(tmp_path / "TRAIN.CSV")[0].id == "1"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
-from dokhae.training.logs import loggers
+import torch
+
+from dokhae.training.logs import Progress, loggers
 
 
 def rows(run):
@@ -29,3 +32,13 @@ def test_a_table_takes_columns_that_it_had_not_before(tmp_path):
         table.log_metrics(metrics, step=step)
         table.save()
     assert rows(tmp_path) == ["em,loss,step", ",1.0,0", "50.0,,1"]
+
+
+def test_the_loss_that_is_shown_is_a_batchs_however_many_make_a_step(capsys, monkeypatch):
+    monkeypatch.setattr("dokhae.progress.SECONDS_BETWEEN_LINES", 0)
+    progress = Progress(1, True, lambda scores: "")
+    trainer = SimpleNamespace(accumulate_grad_batches=3, global_step=0, is_last_batch=False)
+    progress.on_train_start(trainer, None)
+    trainer.global_step = 1
+    progress.on_train_batch_end(trainer, None, {"loss": torch.tensor(1.5)})  # a third of it, as Lightning has it
+    assert "loss 4.500" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import shlex
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -207,8 +208,8 @@ def answer(asked: Questions, world: World) -> None:
         log.info(reader.meter.line())
     if seen.seconds:
         written.append(write_latency(asked, seen.seconds, reader.meter))
-    log.info("wrote %s\nscore: dokhae evaluate %s %s --benchmark %s", ", ".join(map(str, written)), asked.data,
-             asked.out, name or "BENCHMARK")  # fmt: skip
+    log.info("wrote %s\nscore: dokhae evaluate %s %s --benchmark %s", ", ".join(map(str, written)),
+             shlex.quote(str(asked.data)), shlex.quote(str(asked.out)), name or "BENCHMARK")  # fmt: skip
 
 
 def changed(reader: Reader, asked: Questions) -> Reader:

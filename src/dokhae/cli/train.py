@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -93,7 +94,7 @@ def report(result: dict[str, Any], out: Path) -> None:
     if print_scores(result):
         if "null_threshold" in result:
             sys.stderr.write(f"{result['null_threshold']}\n")
-        sys.stderr.write(f"run: {out}\nask it: dokhae ask --model {out} --context FILE QUESTION\n")
+        sys.stderr.write(f"run: {out}\nask it: dokhae ask --model {shlex.quote(str(out))} --context FILE QUESTION\n")
 
 
 def print_scores(result: dict[str, Any]) -> bool:

@@ -28,7 +28,10 @@ PYTHON = '''#!/usr/bin/env python3
 
 import sys
 
-from dokhae.cli import main
+try:
+    from dokhae.cli import main
+except ImportError:
+    sys.exit("dokhae is not installed for this Python; run it with: " + {python!r})
 
 if __name__ == "__main__":
     sys.exit(main(["compat", "{name}", *sys.argv[1:]]))
@@ -58,14 +61,20 @@ def find(name: str, words: Sequence[str] = ()) -> Script:
     if not found:
         raise SettingsError(f"compat: {name!r} is not a script of a predecessor"
                             f"{nearest(file, [script.file for script in known])}")  # fmt: skip
-    typed = {word.partition("=")[0] for word in words if word.startswith("--")}
-    fitting = [
-        script for script in found if typed <= {name for flag in script.flags for name in (flag.name, *flag.also)}
-    ]
-    if len(found) > 1 and len(fitting) != 1:
-        names = " or ".join(script.name for script in fitting or found)
+    most = max(_fit(script, words) for script in found)
+    fitting = [script for script in found if _fit(script, words) == most]
+    if len(fitting) > 1:
+        names = " or ".join(script.name for script in fitting)
         raise SettingsError(f"compat: {file} is a script of several predecessors; say {names}")
-    return found[0] if len(found) == 1 else fitting[0]
+    return fitting[0]
+
+
+def _fit(script: Script, words: Sequence[str]) -> tuple[bool, int]:
+    """How well a command line is one of a script: whether it begins with an argument, as the script's does; options."""
+    known = {name for flag in script.flags for name in (flag.name, *flag.also)}
+    has_place = any(not flag.name.startswith("-") for flag in script.flags)
+    begins = bool(words) and not words[0].startswith("-")
+    return begins == has_place, len(known & {word.partition("=")[0] for word in words if word.startswith("--")})
 
 
 def write(source: str, folder: Path, python: str) -> list[Path]:
@@ -86,10 +95,11 @@ def write(source: str, folder: Path, python: str) -> list[Path]:
 
 
 def _text(script: Script, python: str) -> str:
-    form = PYTHON if script.file.endswith(".py") else SHELL
-    return form.format(what=script.what, name=script.name, before=script.shell, python=shlex.quote(python))
+    if script.file.endswith(".py"):
+        return PYTHON.format(what=script.what, name=script.name, python=python)
+    return SHELL.format(what=script.what, name=script.name, before=script.shell, python=shlex.quote(python))
 
 
 def _kept(text: str) -> list[str]:
     """The lines of a file without the one that names the interpreter."""
-    return [line for line in text.splitlines() if not line.startswith("exec ")]
+    return [line for line in text.splitlines() if not line.startswith("exec ") and "run it with: " not in line]

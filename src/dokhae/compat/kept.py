@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection
 from pathlib import Path
 
@@ -14,13 +15,19 @@ def refuse_run(out: Path, verb: str = "dokhae train") -> None:
     """SettingsError where a training's --output_dir is not empty; under a launcher it may be a restart of its own."""
     if road.launched():
         return
-    if (out / "config.yaml").exists():
-        raise SettingsError(f"--output_dir {out}: has a run already; name another one, or go on with: {verb} "
-                            f"--resume {out}")  # fmt: skip
+    if is_trained(out):
+        raise SettingsError(f"--output_dir {out}: has a run already; name another one")
+    refuse_begun(out, f"--output_dir {out}", verb)
     try:
         refuse_full_folder(out)
     except SettingsError:
         raise SettingsError(f"--output_dir {out}: is not an empty folder; name another one") from None
+
+
+def refuse_begun(out: Path, name: str, verb: str = "dokhae train") -> None:
+    """SettingsError where a training in a folder has begun and not ended; `name` begins the message."""
+    if (out / "config.yaml").exists() and not is_trained(out):
+        raise SettingsError(f"{name}: its training has not ended; go on with: {verb} --resume {shlex.quote(str(out))}")
 
 
 def encoder_folder(out: Path) -> Path:

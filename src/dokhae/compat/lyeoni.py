@@ -5,12 +5,13 @@ from __future__ import annotations
 import platform
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from dokhae.compat import machine, road
 from dokhae.compat.table import Flag, Given, Script, bare
-from dokhae.errors import ModelError
+from dokhae.errors import DataError, ModelError
 
 SOURCE = "lyeoni"
 HERE = Path()  # where the model's three files are
@@ -64,6 +65,8 @@ def submit(given: Given) -> None:
     if missing:
         raise ModelError(f"{', '.join(missing)}: not in the working directory, where the model's files have to be: "
                          f"{', '.join(FILES)}")  # fmt: skip
+    if not Path(given["input"]).exists():  # before a model is converted for it
+        raise DataError(f"{given['input']}: no such file")
     with tempfile.TemporaryDirectory(prefix="dokhae-") as name:
         folder = Path(name) / "model"
         road.run("convert", "pytorch", HERE, settings={"out": folder})
@@ -100,13 +103,15 @@ def check_cuda(given: Given) -> None:
     sys.stdout.write("".join(f"{name}  {value}\n" for name, value in said.items()))
 
 
+SUBMISSION = Script(
+    SOURCE,
+    "run_squad_for_submission.py",
+    "answer a file's questions with the vocab.txt, config.json and pytorch_model.bin that are here",
+    OPTIONS,
+    submit,
+)
 SCRIPTS: tuple[Script, ...] = (
-    Script(
-        SOURCE,
-        "run_squad_for_submission.py",
-        "answer a file's questions with the vocab.txt, config.json and pytorch_model.bin that are here",
-        OPTIONS,
-        submit,
-    ),
+    SUBMISSION,
+    replace(SUBMISSION, file="run_squad.py", what="the same, as its README uploads it: run_squad.py INPUT OUTPUT"),
     Script(SOURCE, "check_cuda.py", "what Python, PyTorch and GPUs there are", (), check_cuda),
 )

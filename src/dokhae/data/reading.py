@@ -48,6 +48,8 @@ def given_questions(path: Path, html: bool = False) -> Iterable[Given]:
         return _json_questions(path, html)
     if suffix in TABLES:
         return TABLES[suffix](path)
+    if not path.exists():
+        raise DataError(f"{path}: no such file")
     raise DataError(f"{path}: the suffix {path.suffix!r} is not known; the known ones are {', '.join(SUFFIXES)}")
 
 

@@ -48,7 +48,8 @@ class Progress(pl.Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, *_: object) -> None:  # noqa: ANN401
         """Loss of the batch beside the last scores, unless others come next."""
-        self._loss = f"loss {float(outputs['loss']):.3f}"
+        loss = float(outputs["loss"]) * trainer.accumulate_grad_batches  # Lightning has divided it
+        self._loss = f"loss {loss:.3f}"
         self._update(trainer.global_step, self._loss + ("" if trainer.is_last_batch else self._scores))
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

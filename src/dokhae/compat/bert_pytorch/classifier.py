@@ -49,7 +49,7 @@ def run(given: Given) -> None:
 
 def score(given: Given, task: str, data: Path, out: Path) -> None:
     """Write eval_results.txt; for MNLI also the one of the mismatched file, in a folder beside."""
-    model, name = answering(given, out), given["task_name"].lower()
+    model, name = answering(given, out, "dokhae classify train"), given["task_name"].lower()
     if not road.speaks():  # one process writes one file
         return
     if given["do_train"]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from dokhae.compat import road
 from dokhae.compat.bert_pytorch.outputs import WEIGHTS, leave
-from dokhae.compat.kept import encoder_folder, is_trained
+from dokhae.compat.kept import encoder_folder, is_trained, refuse_begun
 from dokhae.compat.names import hub_name
 from dokhae.compat.table import Given
 from dokhae.errors import SettingsError
@@ -72,14 +72,18 @@ def encoder(given: Given, out: Path) -> str:
     return hub_name(RENAMED.get(name, name))
 
 
-def answering(given: Given, out: Path) -> str:
-    """What was trained in --output_dir, its old files beside it, or else the model given, as it is."""
+def answering(given: Given, out: Path, verb: str = "dokhae train") -> str:
+    """What was trained in --output_dir, its old files beside it, or else the model given, as it is.
+
+    verb: what goes on with a training. SettingsError where one has begun there and not ended.
+    """
     from dokhae.training import runs
 
     if is_trained(out):
         if not (out / WEIGHTS).exists() and runs.finished(out):  # a training that was gone on with
             leave(out)
         return str(out)
+    refuse_begun(out, f"--output_dir {out}", verb)
     road.tell(
         f"{out / 'model'}: is not there, so nothing was trained in --output_dir; the model given answers as it is"
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 from dokhae.compat import machine, road
 from dokhae.compat.etri.files import encoder
-from dokhae.compat.kept import refuse_other_answers, refuse_run
+from dokhae.compat.kept import refuse_begun, refuse_other_answers, refuse_run
 from dokhae.compat.reading import read
 from dokhae.compat.table import Flag, Given, Script, truth
 from dokhae.errors import SettingsError
@@ -140,6 +140,7 @@ def trained(given: Given) -> Path:
     for folder in (out, Path(given["init_checkpoint"] or out)):
         if any((place / "config.json").exists() for place in (folder, folder / "model")):
             return folder
+    refuse_begun(out, str(out))
     raise SettingsError(f"{out}: no training has finished there; give --do_train=True, or --init_checkpoint with a run "
                         "folder")  # fmt: skip
 

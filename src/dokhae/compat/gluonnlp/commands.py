@@ -62,21 +62,22 @@ def prepare_squad(given: Given) -> None:
 def run_command(name: str, given: Given) -> None:
     """A command file: fetch SQuAD unless it is there, and start run_squad.py in one process or, by horovodrun, four."""
     version, model = given["version"], COMMANDS[name]
+    words = ["--model_name", model, "--data_dir", "squad", "--output_dir", f"fintune_{model}_squad_{version}",
+             "--version", version, "--do_eval", "--do_train", *options_of(name), "--dtype", given["dtype"],
+             "--overwrite_cache", *(given["more"] or ())]  # fmt: skip
+    alone = ["--gpus", "0,1,2,3", *words]
+    options = read(RUN_SQUAD, alone)  # what is wrong with them is said before anything is fetched
     files = [Path("squad") / f"{part}-v{version}.json" for part in ("train", "dev")]
     if all(file.exists() for file in files):
         log.info("%s: already there", ", ".join(map(str, files)))
     else:
         prepare_squad(read(NLP_DATA, ["prepare_squad", "--version", version]))
-    words = ["--model_name", model, "--data_dir", "squad", "--output_dir", f"fintune_{model}_squad_{version}",
-             "--version", version, "--do_eval", "--do_train", *options_of(name), "--dtype", given["dtype"],
-             "--overwrite_cache", *(given["more"] or ())]  # fmt: skip
     if given["distributed"] == "1":
         words = ["-np", "4", "-H", "localhost:4", "python3", "run_squad.py", "--comm_backend", "horovod", *words]
         log.info("horovodrun %s", shlex.join(words))
         distribute(read(HOROVODRUN, words))
-    words = ["--gpus", "0,1,2,3", *words]
-    log.info("run_squad.py %s", shlex.join(words))
-    run_squad(read(RUN_SQUAD, words))
+    log.info("run_squad.py %s", shlex.join(alone))
+    run_squad(options)
 
 
 def options_of(name: str) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dokhae.compat import machine, road
-from dokhae.compat.kept import is_trained
+from dokhae.compat.kept import is_trained, refuse_begun
 from dokhae.compat.table import Given
 from dokhae.errors import SettingsError
 from dokhae.files import read_json, write_json
@@ -74,6 +74,7 @@ def trained(given: Given) -> Path:
     if named is None:
         if is_trained(out):
             return out
+        refuse_begun(out, str(out))
         raise SettingsError(f"{out}: no training has finished there; give --do_train, or --param_checkpoint with a run "
                             "or a model folder")  # fmt: skip
     path = Path(named).expanduser()

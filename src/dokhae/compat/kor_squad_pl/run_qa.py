@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dokhae.compat import machine, road
+from dokhae.compat.kept import is_trained, refuse_begun
 from dokhae.compat.kor_squad_pl.names import KORQUAD_2, SOURCE, DataSet, data_set, model_name, run_folder
 from dokhae.compat.kor_squad_pl.options import OPTIONS, USED
 from dokhae.compat.kor_squad_pl.scores import write_result
@@ -51,9 +52,9 @@ def train(given: Given, data: DataSet, model: str, folder: Path) -> None:
     """`dokhae train`, which scores the dev set with the best checkpoint too. SettingsError for a folder with a run."""
     # of several processes the others may be ahead; a restarted job goes on
     if not road.launched() and folder.is_dir() and any(folder.iterdir()):
-        go_on = f", or go on with: dokhae train --resume {folder}" if (folder / "config.yaml").exists() else ""
-        raise SettingsError(f"{folder}: has a training already; leave out --do_train to evaluate it, move it away to "
-                            f"train anew{go_on}")  # fmt: skip
+        refuse_begun(folder, str(folder))
+        raise SettingsError(f"{folder}: has a training already; leave out --do_train to evaluate it, or move it away "
+                            "to train anew")  # fmt: skip
     settings = given.settings() | placed(given) | of_lightning(given)
     if data.full_name == KORQUAD_2 and "max_answer_length" not in given.typed:
         settings.pop("decoding.max_answer_length")  # 30 tokens are no paragraph and no table
@@ -66,10 +67,9 @@ def answer(given: Given, data: DataSet, folder: Path) -> None:
 
     What the command line does not say is as it was trained.
     """
-    if not (folder / "model").is_dir():
-        begun = (folder / "config.yaml").exists()
-        todo = f"go on with it: dokhae train --resume {folder}" if begun else "train it first, with --do_train"
-        raise SettingsError(f"{folder / 'model'}: there is no trained model; {todo}")
+    refuse_begun(folder, str(folder))
+    if not is_trained(folder):
+        raise SettingsError(f"{folder / 'model'}: there is no trained model; train it first, with --do_train")
     settings = given.typed_settings((*ANSWERING, *(("null_threshold",) if data.benchmark == "squad-2.0" else ())))
     places = {name: value for name, value in placed(given).items() if name != "optimizer.accumulate"}
     ours = {"benchmark": data.benchmark, "batch_size": given["batch_size"], **settings, **places}

@@ -31,7 +31,7 @@ def intact(file: RemoteFile, target: Path, overwrite: bool) -> bool:
     differs = difference(target, file)
     if differs and not overwrite:
         raise DataError(f"{target}: is not the file that was published: {differs}; --overwrite fetches it again, "
-                        "another --out leaves it alone")  # fmt: skip
+                        "another folder leaves it alone")  # fmt: skip
     return differs is None
 
 
