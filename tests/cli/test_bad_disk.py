@@ -73,7 +73,9 @@ def test_a_model_that_may_not_be_read_is_named(refusal, predict, open_folder):
     for path in (open_folder / "model").iterdir():
         path.chmod(0o000)
     with as_nobody():
-        assert f"{open_folder / 'model'}: no tokenizer could be loaded" in refusal(*predict(open_folder / "new.json"))
+        assert refusal(*predict(open_folder / "new.json")) == (
+            f"{open_folder / 'model' / 'config.json'}: no permission to read it; check its owner and mode"
+        )
 
 
 @pytest.fixture
