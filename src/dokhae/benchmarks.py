@@ -9,7 +9,6 @@ import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from dokhae import data, metrics
 from dokhae.data.releases import Licence, Release, RemoteFile, RemoteFolder
@@ -24,7 +23,6 @@ class Leaderboard:
     """Where models are scored on the hidden test data, on CodaLab Worksheets; None: not known."""
 
     guide: str  # its own page on how to submit
-    state: Literal["open", "closed", "unknown"]  # docs/leaderboards.md has what is known, from where and when
     folder_input: bool = False  # whether predict.py is given a folder of files
     dev_data: str | None = None  # CodaLab's bundle with the dev data, as `cl add bundle` takes it
     dev_name: str | None = None  # its name on a worksheet
@@ -201,23 +199,19 @@ WORKSHEETS = "https://worksheets.codalab.org/worksheets"
 SQUAD_GUIDE = f"{WORKSHEETS}/0x8403d867f9a3444685c344f4f0bc8d34/"
 ON_SQUAD_1 = Leaderboard(
     SQUAD_GUIDE,
-    "unknown",
     dev_data="squad-data//dev-v1.1.json",
     dev_name="dev-v1.1.json",
     evaluation="squad-utils/dev-evaluate-v1.1",
     tag="squad-test-submit",
 )
-ON_SQUAD_2 = Leaderboard(
-    SQUAD_GUIDE, "unknown", dev_data="0xb30d937a18574073903bb38b382aab03", dev_name="dev-v2.0.json"
-)
+ON_SQUAD_2 = Leaderboard(SQUAD_GUIDE, dev_data="0xb30d937a18574073903bb38b382aab03", dev_name="dev-v2.0.json")
 ON_KORQUAD_1 = Leaderboard(
     f"{WORKSHEETS}/0xee93409b823f436d88741ab115403559/",
-    "unknown",
     dev_data="korquad-data//KorQuAD_v1.0_dev.json",
     dev_name="KorQuAD_v1.0_dev.json",
     evaluation="korquad-utils/dev-evaluate-v1.0",
 )
-ON_KORQUAD_2 = Leaderboard(f"{WORKSHEETS}/0xf9b9efaff9c641a7a48290fe4c94d593/", "unknown", folder_input=True)
+ON_KORQUAD_2 = Leaderboard(f"{WORKSHEETS}/0xf9b9efaff9c641a7a48290fe4c94d593/", folder_input=True)
 
 BENCHMARKS = (
     Benchmark("squad-1.1", data.read_examples, metrics.ENGLISH_WORDS, SQUAD_1, leaderboard=ON_SQUAD_1),

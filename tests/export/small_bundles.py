@@ -85,7 +85,7 @@ def make_small(folder: Path, wanted: Wanted, data: Path | None = None) -> Small:
         dev=wanted.scores and Dev("dev.json", digest, wanted.questions, dict(wanted.scores)),
         files={name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()},
     )
-    manifest.write(made, folder)
+    (folder / manifest.FILE_NAME).write_bytes(manifest.as_file(made))
     with zipfile.ZipFile(folder / "small.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(folder / manifest.FILE_NAME, f"small/{manifest.FILE_NAME}")
         for name, text in files.items():

@@ -105,9 +105,9 @@ def rows(found: Report) -> list[tuple[str, str]]:
         ("network", where.network),
         (
             "size",
-            f"zip {megabytes(sizes.zip)}, unpacked {megabytes(sizes.bundle)}, packages {megabytes(sizes.packages)}",
+            f"zip {size(sizes.zip)}, unpacked {size(sizes.bundle)}, packages {size(sizes.packages)}",
         ),
-        ("peak memory", megabytes(speed.peak_bytes)),
+        ("peak memory", size(speed.peak_bytes)),
         ("all questions", f"{speed.seconds:.1f} s, {speed.questions_per_second:.1f} questions a second"),
         ("one question", f"{speed.one_question_seconds:.1f} s with start and loading"),
         ("warm", f"{warm} ({speed.warm_questions} questions, each alone)"),
@@ -115,6 +115,8 @@ def rows(found: Report) -> list[tuple[str, str]]:
     ]
 
 
-def megabytes(count: int | None) -> str:
-    """Bytes for people."""
-    return "not known" if count is None else f"{count / 1e6:,.1f} MB"
+def size(count: int | None) -> str:
+    """Bytes for people, who may not be told."""
+    from dokhae.export.texts import megabytes
+
+    return "not known" if count is None else megabytes(count)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -15,7 +14,6 @@ from dokhae.export import archive, manifest, requirements, texts, trained
 from dokhae.export.manifest import Manifest
 from dokhae.export.trained import Content, Trained
 from dokhae.files import refuse_folder
-from dokhae.records import to_mapping
 
 SOURCES = Path(dokhae.__file__).parent
 NOT_PACKED = ("__pycache__", "data/sample/")  # the sample and its encoder: `dokhae demo` alone reads them
@@ -53,8 +51,7 @@ def pack(run: Path, benchmark: str, out: Path, name: str | None = None) -> Manif
 
 
 def _last(made: Manifest, digests: dict[str, str]) -> tuple[str, bytes]:
-    content = to_mapping(replace(made, files=digests))
-    return manifest.FILE_NAME, (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode()
+    return manifest.FILE_NAME, manifest.as_file(replace(made, files=digests))
 
 
 def _leaderboard(name: str) -> tuple[Benchmark, Leaderboard]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from dokhae.errors import DataError, ModelError, SettingsError
-from dokhae.files import read_json, sha256, write_json
+from dokhae.files import read_json, sha256
 from dokhae.records import from_mapping, to_mapping
 
 FILE_NAME = "bundle.json"
@@ -39,9 +40,9 @@ class Manifest:
     format: int = FORMAT
 
 
-def write(manifest: Manifest, folder: Path) -> None:
-    """Write bundle.json into a folder."""
-    write_json(folder / FILE_NAME, to_mapping(manifest))
+def as_file(manifest: Manifest) -> bytes:
+    """What bundle.json holds."""
+    return (json.dumps(to_mapping(manifest), ensure_ascii=False, indent=2) + "\n").encode()
 
 
 def read(folder: Path) -> Manifest:

@@ -27,7 +27,6 @@ What is submitted is marked by a tag:
 UNTAGGED = """
 Whether what is submitted has to be marked (`cl edit predictions-... --tags ...`), the guide says.
 """
-STATES = {"open": "it did", "closed": "it does not", "unknown": "not known; its guide and its page say so"}
 
 
 def template(name: str) -> str:
@@ -73,8 +72,8 @@ def readme(
         python=manifest.python,
         encoder=manifest.encoder or "not known (packed from a model folder)",
         input="INPUT is a folder of .json files" if board.folder_input else "INPUT is a .json file",
-        weights=_megabytes(sizes[0]),
-        size=_megabytes(sizes[1]),
+        weights=megabytes(sizes[0]),
+        size=megabytes(sizes[1]),
         versions=", ".join(f"{one} {pins[one]}" for one in SHOWN),
         scores=_scores(manifest.dev),
         compares=", which compares these scores" if manifest.dev else "",
@@ -86,7 +85,6 @@ def readme(
         unknown=_unknown(board),
         tagged=TAGGED.format(name=name, tag=board.tag) if board.tag else UNTAGGED,
         guide=board.guide,
-        state=STATES[board.state],
     )  # fmt: skip
 
 
@@ -100,7 +98,8 @@ def _unknown(board: Leaderboard) -> str:
     return UNKNOWN.format(names=f"{', '.join(names)} {'is' if one else 'are'}", them="it" if one else "them")
 
 
-def _megabytes(size: int) -> str:
+def megabytes(size: int) -> str:
+    """Bytes for people."""
     return f"{size / 1e6:,.1f} MB"
 
 

@@ -40,7 +40,6 @@ TOKENIZER, MORPHEMES = "tokenizer.json", "vocab.korean_morp.list"  # the latter 
 class Trained:
     """A reader that can be packed."""
 
-    folder: Path  # its model's
     settings: ReaderSettings
     encoder: str | None  # what its training began with; None: a model folder, which does not say
     dev: Dev | None  # None: it was not scored, or by another benchmark's rule
@@ -60,7 +59,6 @@ def find(run: Path, row: Benchmark) -> Trained:
     _refuse(settings, row, folder)
     encoder = _settings_in(run).get("model")
     return Trained(
-        folder,
         settings,
         Path(encoder).name if encoder and Path(encoder).is_absolute() else encoder,  # paths are nobody else's business
         _dev(run, row),

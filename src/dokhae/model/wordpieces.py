@@ -27,8 +27,12 @@ def entries_of(tokenizer: Path) -> str | None:
         entries = sorted(ids, key=ids.__getitem__)
     except (KeyError, TypeError, AttributeError):
         raise ModelError(f"{tokenizer}: is not a tokenizer's file; put the old file back") from None
-    if [ids[entry] for entry in entries] != list(range(len(entries))):
-        log.warning("%s: its ids have gaps, so there is no %s of it; models do not need it", tokenizer, FILE_NAME)
+    if [ids[entry] for entry in entries] != list(range(len(entries))) or any("\n" in entry for entry in entries):
+        log.warning(
+            "%s: its ids have gaps, or an entry has a line break, so there is no %s of it; models do not need it",
+            tokenizer,
+            FILE_NAME,
+        )
         return None
     # an entry with a space stands for an empty line, whose id it keeps
     return "".join(f"{'' if ' ' in entry else entry}\n" for entry in entries)

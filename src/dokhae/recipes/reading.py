@@ -134,7 +134,7 @@ def read_source(path: Path, source: str | None = None) -> list[Row]:
 
     Every key of the file is checked, also where no row uses it; SettingsError with the file's name and the place.
     """
-    content = from_mapping(_File, read_settings(path.expanduser()), str(path))
+    content = _read(path)
     checked(content.defaults, f"{path}: defaults")
     for benchmark, layer in content.benchmarks.items():
         _benchmark(str(benchmark), f"{path}: benchmarks")
@@ -149,9 +149,8 @@ def read_source(path: Path, source: str | None = None) -> list[Row]:
 def defaults(source: str, benchmark: str) -> dict[str, Any]:
     """What a packaged table says of every row of a benchmark, by name; those in groups have a dot."""
     path = FOLDER / f"{source}{ENDING}"
-    content = from_mapping(_File, read_settings(path), str(path))
-    layers = [layer for key, layer in content.benchmarks.items() if _benchmark(str(key), str(path)) == benchmark]
-    return flat(merged(content.defaults, *layers), str(path))
+    file = _read(path)
+    return flat(merged(file.defaults, *_layers(file, benchmark, str(path))), str(path))
 
 
 def full_name(name: str) -> str:
@@ -170,6 +169,15 @@ def _packaged(source: str) -> tuple[Row, ...]:
     return tuple(read_source(FOLDER / f"{source}{ENDING}", source))
 
 
+def _read(path: Path) -> _File:
+    return from_mapping(_File, read_settings(path.expanduser()), str(path))
+
+
+def _layers(file: _File, benchmark: str, where: str) -> list[dict[str, Any]]:
+    """The settings of a benchmark, however a file writes its name."""
+    return [each for key, each in file.benchmarks.items() if _benchmark(str(key), where) == benchmark and each]
+
+
 def _row(path: Path, source: str, file: _File, encoders: dict[str, _Encoder], name: str, content: object) -> Row:
     where = f"{path}: {name}"
     entry = from_mapping(_Entry, content or {}, where)
@@ -178,14 +186,15 @@ def _row(path: Path, source: str, file: _File, encoders: dict[str, _Encoder], na
         raise SettingsError(f"{where}: a row is named BENCHMARK/ROW, such as korquad-1.0/koelectra-base-v3")
     benchmark = _benchmark(benchmark, where)
     encoder = _encoder(entry.encoder or last, encoders, where)
-    layers = [each for key, each in file.benchmarks.items() if _benchmark(str(key), where) == benchmark and each]
     return Row(
         name=f"{source}/{benchmark}/{last}",
         title=file.title,
         url=file.url,
         benchmark=benchmark,
         model=encoder.model,
-        settings=checked(merged(file.defaults, *layers, encoder.settings, entry.settings), where),
+        settings=checked(
+            merged(file.defaults, *_layers(file, benchmark, where), encoder.settings, entry.settings), where
+        ),
         devices=encoder.devices or file.devices,
         published=Published(
             Scores(entry.em, entry.f1), entry.test, entry.reference, entry.steps, entry.steps_up_to, entry.windows

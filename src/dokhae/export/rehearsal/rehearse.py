@@ -22,6 +22,7 @@ from dokhae.export.rehearsal.report import Report, Sizes, Speed, Where
 from dokhae.export.rehearsal.trials import Trials
 from dokhae.export.rehearsal.unpacking import size_of, unpack
 from dokhae.export.rehearsal.verdict import verdict
+from dokhae.export.requirements import python_version
 from dokhae.files import make_folder, sha256
 
 log = logging.getLogger("dokhae")
@@ -105,7 +106,7 @@ def _check_packages(packages: Packages) -> None:
 
 def _check_python(manifest: Manifest, packages: Packages) -> None:
     """Packages are pinned for one Python: SettingsError where another one would have to install them."""
-    here = ".".join(platform.python_version_tuple()[:2])
+    here = python_version()
     if packages == "docker" or manifest.python == here:
         return
     if packages != "here":
