@@ -187,6 +187,24 @@ def test_the_longest_windows_come_first(prepared):
     assert sizes == sorted(sizes, reverse=True) and len(sizes) == features.window_count
 
 
+@pytest.mark.parametrize("tokens", [1, 150, 64 * 4, 10**6])
+def test_a_batch_has_no_more_tokens_than_a_score_takes_at_once(prepared, tokens):
+    tokenizer, features = prepared
+    sizes = []
+
+    class Small:
+        most_tokens = tokens
+
+        def __call__(self, batch):
+            sizes.append(batch.lengths)
+            return arbitrary(batch)
+
+    assert run(prepared, Small(), batch_size=7) == run(prepared, arbitrary, batch_size=7)
+    assert sum(map(len, sizes)) == features.window_count
+    assert all(len(lengths) == 1 or lengths.sum() <= tokens for lengths in sizes)
+    assert tokens < 10**6 or {len(lengths) for lengths in sizes[:-1]} == {7}
+
+
 def test_progress_counts_questions(prepared):
     done = []
     run(prepared, arbitrary, batch_size=10, progress=done.append)

@@ -188,7 +188,7 @@ def _answers(
 
     chosen = best_windows(features, way.layout, way.budget.max_windows)
     way.meter.count(len(chosen), features.window_count)
-    batches = deal(plan(features, way.layout, way.batch_size, chosen), way.world)
+    batches = deal(plan(features, way.layout, way.batch_size, chosen, most_tokens(way.score)), way.world)
     walk = ahead if len(batches) > 1 else map
     assembled = walk(lambda windows: assemble(features, windows, way.layout), batches)
     parts: list[WindowSpans] = []
@@ -250,16 +250,34 @@ def deal(batches: Sequence[Item], world: World) -> Sequence[Item]:
     return batches[world.rank :: world.size]
 
 
+def most_tokens(score: Any) -> int | None:  # noqa: ANN401 - of any kind
+    """Tokens of a batch that a score is fastest with; None: it does not say."""
+    found: int | None = getattr(score, "most_tokens", None)
+    return found
+
+
 def plan(
-    features: Features, layout: Layout, batch_size: int, windows: NDArray[np.int64] | None = None
+    features: Features,
+    layout: Layout,
+    batch_size: int,
+    windows: NDArray[np.int64] | None = None,
+    tokens: int | None = None,
 ) -> list[NDArray[np.int64]]:
     """Batches of windows, longest first, so that padding is little and a lack of memory shows at once.
 
-    windows: the ascending numbers of those that are read; None: of all.
+    windows: the ascending numbers of those that are read; None: of all. tokens: of a batch, at most, unless it is one
+    window; None: any number.
     """
     windows = np.arange(features.window_count) if windows is None else windows
-    order = windows[np.argsort(-sequence_lengths(features, layout, windows), kind="stable")]
-    return [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
+    lengths = sequence_lengths(features, layout, windows)
+    places = np.argsort(-lengths, kind="stable")
+    order, longest = windows[places], lengths[places].tolist()
+    batches, first = [], 0
+    while first < len(order):
+        fitting = batch_size if tokens is None else min(max(tokens // longest[first], 1), batch_size)
+        batches.append(order[first : first + fitting])
+        first += fitting
+    return batches
 
 
 def reduce(batch: Batch, logits: Logits, decoding: DecodingConfig) -> WindowSpans:

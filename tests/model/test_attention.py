@@ -10,13 +10,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dokhae.model import attention
-from dokhae.model.attention import Seams, attend, groups
+from dokhae.model import written_out
+from dokhae.model.attention import Seams, attend
+from dokhae.model.written_out import groups
 
 TOGETHER, APART = (8192, 800_000), (0, 800_000)  # all windows of a row, or equal ones alone
 OFTEN = [
-    (None, attention.LONG, TOGETHER), (None, 5, TOGETHER), (None, 3, APART),
-    (3, attention.LONG, TOGETHER), (3, 3, TOGETHER), (3, 5, APART),
+    (None, written_out.LONG, TOGETHER), (None, 5, TOGETHER), (None, 3, APART),
+    (3, written_out.LONG, TOGETHER), (3, 3, TOGETHER), (3, 5, APART),
 ]  # fmt: skip
 
 
@@ -42,7 +43,7 @@ def by_definition(query, key, value, lengths, reach=None):
     behind=st.integers(0, 3),
     reach=st.sampled_from([None, 1, 3, 30]),
     limits=st.sampled_from([(8192, 800_000), (0, 800_000), (100, 800_000), (8192, 1000), (0, 0)]),
-    long=st.sampled_from([attention.LONG, 20]),
+    long=st.sampled_from([written_out.LONG, 20]),
 )
 def test_outputs_and_gradients_are_those_of_the_definition(lengths, behind, reach, limits, long):
     tokens = sum(lengths) + behind
@@ -51,9 +52,9 @@ def test_outputs_and_gradients_are_those_of_the_definition(lengths, behind, reac
     gradient[:, sum(lengths) :] = 0
     groups.cache_clear()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(attention, "LONG", long)
-        patched.setattr(attention, "A_GROUP", limits[0])
-        patched.setattr(attention, "AT_ONCE_IN_CACHE", limits[1])
+        patched.setattr(written_out, "LONG", long)
+        patched.setattr(written_out, "A_GROUP", limits[0])
+        patched.setattr(written_out, "AT_ONCE_IN_CACHE", limits[1])
         found = attend(None, *given_to, None, sliding_window=reach, seams=Seams.of(lengths, "cpu"))[0]
         wanted = by_definition(*given_to, lengths, reach)
         torch.testing.assert_close(found, wanted)
@@ -64,6 +65,21 @@ def test_outputs_and_gradients_are_those_of_the_definition(lengths, behind, reac
         ):
             torch.testing.assert_close(one, other)
     groups.cache_clear()
+
+
+@given(
+    lengths=st.lists(st.integers(1, 40), min_size=1, max_size=9),
+    behind=st.integers(0, 3),
+    reach=st.sampled_from([None, 1, 3, 30]),
+    dtype=st.sampled_from([torch.float32, torch.bfloat16]),
+)
+def test_answers_are_those_of_the_definition_too(lengths, behind, reach, dtype):
+    with torch.no_grad():
+        exact = [heads(sum(lengths) + behind, seed) for seed in range(3)]
+        rows = [one.to(dtype) for one in exact]
+        found = attend(None, *rows, None, sliding_window=reach, seams=Seams.of(lengths, "cpu"))[0]
+        error = 1e-5 if dtype == torch.float32 else 0.04
+        torch.testing.assert_close(found.double(), by_definition(*exact, lengths, reach), atol=error, rtol=error)
 
 
 @given(
@@ -78,7 +94,7 @@ def test_groups_hold_every_window_once_and_pad_little(lengths, most):
     ]
     padded = sum(len(group.lengths) * group.longest**2 for group in found)
     joined = sum(len(group.lengths) - 1 for group in found)
-    assert padded <= sum(length**2 for length in lengths) + joined * attention.A_GROUP
+    assert padded <= sum(length**2 for length in lengths) + joined * written_out.A_GROUP
     for group in found:
         assert len(group.lengths) == 1 or 12 * len(group.lengths) * group.longest**2 <= most
         heads_at_once = [head for part in group.parts for head in range(12 * len(group.lengths))[part]]
@@ -87,8 +103,8 @@ def test_groups_hold_every_window_once_and_pad_little(lengths, most):
 
 def test_a_batch_of_windows_of_nearly_one_length_is_few_groups():
     lengths = tuple(range(176, 192))
-    assert len(groups(lengths, 12, attention.AT_ONCE[torch.bfloat16])) <= 3
-    assert len(groups(tuple(range(48, 64)), 12, attention.AT_ONCE_IN_CACHE)) == 2
+    assert len(groups(lengths, 12, written_out.AT_ONCE[torch.bfloat16])) <= 3
+    assert len(groups(tuple(range(48, 64)), 12, written_out.AT_ONCE_IN_CACHE)) == 2
 
 
 # long: of four windows, some are worked out twice
@@ -96,12 +112,12 @@ def test_a_batch_of_windows_of_nearly_one_length_is_few_groups():
     ("reach", "long", "limits"),
     [
         pytest.param(*case, marks=[] if case in OFTEN else pytest.mark.slow)
-        for case in itertools.product([None, 3], [attention.LONG, 5, 3], [TOGETHER, APART])
+        for case in itertools.product([None, 3], [written_out.LONG, 5, 3], [TOGETHER, APART])
     ],
 )
 def test_gradients_of_attention_with_dropout_are_those_of_its_definition(reach, long, limits, monkeypatch):
-    monkeypatch.setattr(attention, "LONG", long)
-    monkeypatch.setattr(attention, "A_GROUP", limits[0])
+    monkeypatch.setattr(written_out, "LONG", long)
+    monkeypatch.setattr(written_out, "A_GROUP", limits[0])
     groups.cache_clear()
     seams = Seams.of([5, 5, 1, 7], "cpu")
 
@@ -127,14 +143,14 @@ def test_attention_with_dropout_is_right_on_average():
 @pytest.mark.parametrize("dropout", [0.0, 0.1])
 @pytest.mark.parametrize("answers", [True, False])
 def test_arrays_of_pairs_of_tokens_are_kept_for_gradients_alone_and_only_with_dropout(dropout, answers, monkeypatch):
-    made, shares = [], attention._shares
+    made, shares = [], written_out._shares
 
     def watched(*told):
         found = shares(*told)
         made.extend(weakref.ref(one) for one in found)
         return found
 
-    monkeypatch.setattr(attention, "_shares", watched)
+    monkeypatch.setattr(written_out, "_shares", watched)
     rows = [heads(9, seed).detach().requires_grad_(not answers) for seed in range(3)]
     found = attend(None, *rows, None, dropout=dropout, seams=Seams.of([9], "cpu"))[0]
     assert found.requires_grad != answers

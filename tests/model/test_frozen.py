@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
+from dokhae.model.answering import AT_ONCE
 from dokhae.model.devices import autocast
-from dokhae.model.frozen import FrozenLinear, frozen
+from dokhae.model.frozen import FrozenLinear, FrozenOutput, frozen
 from dokhae.model.loading import load_model, locate
 from dokhae.model.span import TorchScore, span_logits
 from rows import LENGTHS, YES, inputs, windows
@@ -31,6 +34,57 @@ def test_logits_are_those_of_the_model(fresh, family):
     score = TorchScore(model)
     assert score.model is not model and any(isinstance(module, FrozenLinear) for module in score.model.modules())
     np.testing.assert_allclose(score(batch), logits(model, batch), atol=2e-5, rtol=1e-5)
+
+
+# sums with the input that a layer is frozen with, and activations, in two layers (ALBERT's share one)
+TOGETHER = {"bert": (4, 2), "roberta": (4, 2), "electra": (4, 2), "xlm-roberta": (4, 2), "distilbert": (0, 2),
+            "albert": (0, 1), "modernbert": (0, 0)}  # fmt: skip
+
+
+@pytest.mark.parametrize("family", TOGETHER)
+def test_what_follows_a_layer_is_worked_out_with_it(fresh, family):
+    modules = list(frozen(fresh(family), torch.float32).modules())
+    sums = sum(isinstance(module, FrozenOutput) for module in modules)
+    activated = [module for module in modules if isinstance(module, FrozenLinear) and module.activation[0] != "none"]
+    assert (sums, len(activated)) == TOGETHER[family]
+
+
+@pytest.mark.parametrize("activation", ["gelu", "gelu_new", "gelu_pytorch_tanh", "gelu_python", "relu", "silu"])
+def test_activations_are_those_of_the_model(activation, tmp_path):
+    folder = make_model("bert", tmp_path / "bert", layers=2)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"hidden_act": activation}))
+    model = load_model(locate(folder)).eval()
+    assert model.config.hidden_act == activation
+    with torch.no_grad():  # far enough from 0 to tell them apart
+        for layer in model.bert.encoder.layer:
+            layer.intermediate.dense.weight.mul_(20)
+    batch = windows("bert", *LENGTHS)
+    np.testing.assert_allclose(TorchScore(model)(batch), logits(model, batch), atol=5e-5, rtol=1e-4)
+
+
+def test_a_block_that_does_something_else_is_left_as_it_is(fresh):
+    model = fresh("bert")
+    own = type(model.bert.encoder.layer[0].output)
+
+    class Other(own):
+        def forward(self, hidden_states, input_tensor):
+            hidden_states = self.dense(hidden_states)
+            hidden_states = self.dropout(hidden_states)
+            return self.LayerNorm(hidden_states) + input_tensor
+
+    model.bert.encoder.layer[0].output.__class__ = Other
+    batch = windows("bert", *LENGTHS)
+    score = TorchScore(model)
+    assert sum(isinstance(module, FrozenOutput) for module in score.model.modules()) == 3
+    np.testing.assert_allclose(score(batch), logits(model, batch), atol=2e-5, rtol=1e-5)
+
+
+def test_a_cpu_takes_as_many_tokens_as_its_widest_layer_has_room_for(fresh):
+    model = fresh("bert")
+    widest = model.config.intermediate_size
+    assert TorchScore(model).most_tokens == AT_ONCE // (4 * widest)
+    assert TorchScore(model, "cpu", "bf16").most_tokens == AT_ONCE // (2 * widest)
 
 
 @pytest.mark.parametrize("family", YES)

@@ -12,6 +12,10 @@ from dokhae.errors import OutOfMemory
 from dokhae.model.devices import AUTOCAST, Precision, autocast
 from dokhae.model.frozen import frozen
 
+# bytes of the widest layer's output that a CPU works out at once: glibc takes more than 32 MiB from the system each
+# time, which clears it page by page, and what is smaller stays in the cache for the next layer
+AT_ONCE = 24 << 20
+
 
 class Answering:
     """What the scores have in common; on a CPU it is a frozen copy that is asked, and the model stays as it was."""
@@ -20,8 +24,10 @@ class Answering:
         self.device = torch.device(device)
         self.precision = precision
         self.model = model.to(self.device).eval()
-        if self.device.type == "cpu":
+        on_cpu = self.device.type == "cpu"
+        if on_cpu:
             self.model = frozen(model, AUTOCAST.get(precision, torch.float32))
+        self.most_tokens = _most_tokens(model, AUTOCAST.get(precision, torch.float32)) if on_cpu else None
         if self.model is not model:  # then its layers are in that precision themselves
             self.precision = "fp32"
 
@@ -30,6 +36,12 @@ class Answering:
         """For a block that runs the model."""
         with explained_memory(), torch.inference_mode(), autocast(self.device, self.precision):
             yield
+
+
+def _most_tokens(model: torch.nn.Module, dtype: torch.dtype) -> int | None:
+    """Tokens of a batch that a CPU works on at once; None: any number."""
+    widest = max((each.out_features for each in model.modules() if isinstance(each, torch.nn.Linear)), default=0)
+    return AT_ONCE // (widest * dtype.itemsize) if widest else None
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from dokhae.encoding.ahead import ahead
 from dokhae.encoding.korean import tokenizer_of
 from dokhae.encoding.pairs import PairConfig, build_pairs
 from dokhae.errors import DataError, NotFinite, SettingsError
-from dokhae.predict import ALONE, World, deal, plan, portions
+from dokhae.predict import ALONE, World, deal, most_tokens, plan, portions
 from dokhae.settings import CLASSIFIER, read_saved, write_saved
 from dokhae.tasks.source import TextSource
 from dokhae.types import Example, LabelledText
@@ -81,7 +81,7 @@ def logits_each(
     numbers = list(portions(examples))
     walk = ahead if len(numbers) > 1 else map
     for features, portion in zip(walk(features_of, numbers), numbers, strict=True):
-        batches = deal(plan(features, layout, batch_size), world)
+        batches = deal(plan(features, layout, batch_size, tokens=most_tokens(score)), world)
         found = [(windows, score(assemble(features, windows, layout))) for windows in batches]
         yield from in_order([part for own in world.gather(found) for part in own])
         progress(portion.stop)
