@@ -31,6 +31,7 @@ def arguments(folder: str, told: Any) -> TrainingArguments:  # noqa: ANN401 - a 
         per_device_train_batch_size=told.batch_size,
         learning_rate=told.learning_rate,
         bf16=told.precision == "bf16",
+        fp16=told.precision == "fp16",
         use_cpu=told.device == "cpu",
         seed=told.seed,
         save_strategy="no",

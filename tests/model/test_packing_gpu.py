@@ -36,6 +36,7 @@ def test_dropout_is_right_on_average_and_has_gradients():
     exact = attended("cuda", torch.bfloat16)[0]
     drawn = [attended("cuda", torch.bfloat16, dropout=0.1) for _ in range(500)]
     mean = torch.stack([one[0] for one in drawn]).mean(0)
-    torch.testing.assert_close(mean, exact, atol=0.1, rtol=0)
+    # a head of a window of one token is kept or dropped as a whole: its mean strays by 0.015 of its values, up to 3.2
+    torch.testing.assert_close(mean, exact, atol=0.2, rtol=0)
     assert not torch.equal(drawn[0][0], drawn[1][0])
     assert all(gradient.abs().sum() > 0 and gradient.isfinite().all() for gradient in drawn[0][1:])

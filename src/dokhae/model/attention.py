@@ -18,6 +18,7 @@ from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
+from dokhae.model.padding import to_tensor
 from dokhae.model.written_out import WrittenOut, local_mask
 
 PACKED = "dokhae_packed"  # the name under which transformers knows the attention
@@ -35,7 +36,7 @@ class Seams:
         """The seams of windows of these lengths."""
         bounds = torch.zeros(len(lengths) + 1, dtype=torch.int32)
         torch.cumsum(torch.tensor(lengths), 0, out=bounds[1:])
-        return cls(tuple(lengths), bounds.to(device))
+        return cls(tuple(lengths), to_tensor(bounds, device))
 
 
 # it goes by each batch's windows: traced, every batch would be compiled anew
@@ -65,7 +66,7 @@ def attend(
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     if query.device.type == "cpu":
         found = _on_cpu(rows, seams, dropout, scale, sliding_window)
-    elif query.is_cuda and query.dtype in (torch.float16, torch.bfloat16):
+    elif _has_flash(query):
         found = _flash(rows, seams, dropout, scale, sliding_window)
     else:
         found = _fused(rows, seams, dropout, scale, sliding_window)
@@ -80,6 +81,12 @@ def _on_cpu(rows: list[Tensor], seams: Seams, dropout: float, scale: float, reac
     if answers and rows[0].dtype == torch.float32:  # in bf16 it has not been measured
         return _fused(rows, seams, dropout, scale, reach)
     return cast(Tensor, WrittenOut.apply(*rows, seams.lengths, dropout, scale, reach))  # type: ignore[no-untyped-call]
+
+
+def _has_flash(query: Tensor) -> bool:
+    """Whether flash attention takes such heads: 16 bits, a size that it has kernels for, on Ampere or newer."""
+    fits = query.dtype in (torch.float16, torch.bfloat16) and query.shape[-1] % 8 == 0 and query.shape[-1] <= 256
+    return fits and query.is_cuda and torch.cuda.get_device_capability(query.device) >= (8, 0)
 
 
 def _flash(rows: list[Tensor], seams: Seams, dropout: float, scale: float, reach: int | None) -> Tensor:

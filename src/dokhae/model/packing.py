@@ -18,6 +18,7 @@ from torch import Tensor
 from dokhae.model.attention import PACKED, Seams
 from dokhae.model.finding import quiet
 from dokhae.model.inputs import first_position, longest_input
+from dokhae.model.padding import to_tensor
 
 log = logging.getLogger("dokhae")
 PROBE = (5, 90, 1, 24)  # tokens of the windows that a model is asked with
@@ -88,7 +89,7 @@ def _ask_each(model: Any) -> Tensor:  # noqa: ANN401
     ids, lengths = _windows(model)
     device = next(model.parameters()).device
     parts = np.split(ids, np.cumsum(lengths)[:-1])
-    return torch.cat([_said(model(input_ids=torch.from_numpy(part)[None].to(device))) for part in parts])
+    return torch.cat([_said(model(input_ids=to_tensor(part[None], device))) for part in parts])
 
 
 def _said(output: Any) -> Tensor:  # noqa: ANN401 - a ModelOutput of transformers
@@ -159,7 +160,7 @@ def in_one_row(
         "token_type_ids": np.pad(types, filler),
         "position_ids": np.pad(places, filler, constant_values=row.first_position),
     }
-    tensors = {name: torch.from_numpy(made[name])[None].to(device) for name in row.names}
+    tensors = {name: to_tensor(made[name][None], device) for name in row.names}
     return {**tensors, "seams": Seams.of(lengths.tolist(), device)}
 
 

@@ -43,9 +43,16 @@ class Batch(Protocol):
         """The model's inputs, each (R, C)."""
 
 
-def to_tensor(array: NDArray[np.generic], device: torch.device | str) -> Tensor:
-    """A numpy array as a tensor on a device."""
-    return torch.from_numpy(array).to(device)
+def to_tensor(values: NDArray[np.generic] | Tensor, device: torch.device | str) -> Tensor:
+    """An array, or a tensor in the CPU's memory, as a tensor on a device. All that a batch sends there goes this way.
+
+    A copy from pageable memory would make the host wait until the GPU had done all that it was given before; one from
+    pinned memory is only put in the queue (torch keeps that memory until the copy is done).
+    """
+    tensor = values if isinstance(values, Tensor) else torch.from_numpy(values)
+    if torch.device(device).type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def refuse_unknown_tokens(model: Any, batch: Batch) -> None:  # noqa: ANN401 - a transformers model
@@ -71,7 +78,7 @@ def in_padded_rows(
         found.append([one.float() for one in made])
     if len(rows) == 1:
         return found[0]
-    order = np.argsort(np.concatenate(rows))
+    order = to_tensor(np.argsort(np.concatenate(rows)), device)
     return [torch.cat(same)[order] for same in zip(*found, strict=True)]
 
 
@@ -79,6 +86,14 @@ def in_columns(values: Tensor, columns: int) -> Tensor:
     """Values of tokens (row, column, …) with so many columns: 0 is added, or padding cut off."""
     more = columns - values.shape[1]
     return torch.nn.functional.pad(values, (0, 0) * (values.ndim - 2) + (0, more))  # below 0: cut off
+
+
+def of_tokens(values: Tensor, present: NDArray[np.bool_]) -> Tensor:
+    """Values of padded tokens (row, column, …) without the padding, (T, …). present: (R, C), where tokens are.
+
+    The places are counted on the CPU: a GPU would have to tell the host how many there are, which would wait for it.
+    """
+    return values.flatten(0, 1).index_select(0, to_tensor(np.flatnonzero(present), values.device))
 
 
 class _Part(NamedTuple):

@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy, mse_loss
 from dokhae.model.answering import Answering
 from dokhae.model.devices import Precision
 from dokhae.model.packing import in_one_row, is_packed
-from dokhae.model.padding import Batch, in_columns, in_padded_rows, refuse_unknown_tokens, to_tensor
+from dokhae.model.padding import Batch, in_columns, in_padded_rows, of_tokens, refuse_unknown_tokens, to_tensor
 
 # one vector for each token; or for each text: its CLS token's, or the mean over its tokens, special ones included
 Pooling = Literal["none", "cls", "mean"]
@@ -54,13 +54,13 @@ def hidden_states(
         row = in_one_row(model, batch.ids, batch.types, batch.lengths, device)
         found = model(**row, output_hidden_states=True).hidden_states
         return [found[layer][0, : len(batch.ids)].float() for layer in layers]
-    present = to_tensor(batch.present(), device)
+    present = batch.present()
 
     def ask(inputs: dict[str, Tensor]) -> list[Tensor]:
         found = model(**inputs, output_hidden_states=True).hidden_states
         return [in_columns(found[layer], present.shape[1]) for layer in layers]
 
-    return [states[present] for states in in_padded_rows(model, batch.padded(), device, ask)]
+    return [of_tokens(states, present) for states in in_padded_rows(model, batch.padded(), device, ask)]
 
 
 class ClassScore(Answering):

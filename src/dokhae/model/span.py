@@ -13,7 +13,7 @@ from torch import Tensor
 from dokhae.model.answering import Answering
 from dokhae.model.blocks import block_head
 from dokhae.model.packing import in_one_row, is_packed
-from dokhae.model.padding import Batch, in_columns, in_padded_rows, refuse_unknown_tokens, to_tensor
+from dokhae.model.padding import Batch, in_columns, in_padded_rows, of_tokens, refuse_unknown_tokens
 
 
 def span_logits(model: torch.nn.Module, batch: Batch, device: torch.device | str) -> tuple[Tensor, ...]:
@@ -26,13 +26,13 @@ def span_logits(model: torch.nn.Module, batch: Batch, device: torch.device | str
     if is_packed(model):
         found = _all_logits(model, in_one_row(model, batch.ids, batch.types, batch.lengths, device))
         return tuple(logits[0, : len(batch.ids)].float() for logits in found)
-    present = to_tensor(batch.present(), device)
+    present = batch.present()
 
     def ask(inputs: dict[str, Tensor]) -> list[Tensor]:
         return [in_columns(logits, present.shape[1]) for logits in _all_logits(model, inputs)]
 
     found = in_padded_rows(model, _with_question(model, batch.padded()), device, ask)
-    return tuple(logits[present] for logits in found)
+    return tuple(of_tokens(logits, present) for logits in found)
 
 
 def _all_logits(model: torch.nn.Module, inputs: dict[str, Any]) -> list[Tensor]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
+import time
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -14,6 +16,8 @@ import lightning.pytorch as pl
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from dokhae.progress import Update, track
+
+SECONDS_BETWEEN_LOSSES = 0.5  # that are read: for each of them the host waits until the GPU has nothing to do
 
 
 def loggers(run: Path) -> list[Any]:
@@ -40,6 +44,7 @@ class Progress(pl.Callback):
         self._stack = ExitStack()
         self._update: Update = lambda done, note="", news=False: None  # a resumed run may have no step left
         self._loss = self._scores = ""
+        self._read = -math.inf  # when the loss was
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Open the bar."""
@@ -47,9 +52,12 @@ class Progress(pl.Callback):
         self._update(trainer.global_step)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, *_: object) -> None:  # noqa: ANN401
-        """Loss of the batch beside the last scores, unless others come next."""
-        loss = float(outputs["loss"]) * trainer.accumulate_grad_batches  # Lightning has divided it
-        self._loss = f"loss {loss:.3f}"
+        """Loss of one of the last batches beside the last scores, unless others come next."""
+        now = time.monotonic()
+        if self.show and (now - self._read >= SECONDS_BETWEEN_LOSSES or trainer.global_step >= self.steps):
+            self._read = now
+            loss = float(outputs["loss"]) * trainer.accumulate_grad_batches  # Lightning has divided it
+            self._loss = f"loss {loss:.3f}"
         self._update(trainer.global_step, self._loss + ("" if trainer.is_last_batch else self._scores))
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
