@@ -33,7 +33,7 @@ class Arguments:
     rows: tuple[str, ...] = ("data", "length", "processes", "questions")
     precision: str = "auto"  # the fastest here
     threads: int = 2  # of torch
-    turns: int = 2  # of the processes; the others are taken once
+    turns: int = 4  # of the processes; the others are taken once
     data_examples: tuple[int, ...] = (250, 500, 1000)  # questions of one epoch
     lengths: tuple[int, ...] = (128, 256, 512, 1024, 2048, 4096)  # tokens of a window
     tokens: int = 8192  # of a batch, whatever the length
@@ -121,15 +121,20 @@ def over_processes(arguments: Arguments) -> list[Row]:
     """Windows a second of one process of one thread, which accumulates, and of several: the same training."""
     # long enough to warm up for the longest batch: each process takes its memory from the system once
     training = arguments.training(warm_up=16, steps=16)
-    count, rates, shares = arguments.processes, {}, {}
+    count = arguments.processes
     training = replace(training, seed=take(draw(training, count), folder=arguments.cache)["seed"])
-    for processes in (1, count):
-        # several take as many windows together in a step as one with accumulation: the same training
-        extras = {"config": {"devices": count}} if processes > 1 else {"optimizer": {"accumulate": count}}
-        work = Turn("speed.sides:dokhae", {"training": asdict(training), "extras": extras}, arguments.variables(1))
-        turns = [take(work, number, arguments.cache) for number in range(arguments.turns)]
-        rates[processes] = [training.batch_size * count * len(one["seconds"]) / sum(one["seconds"]) for one in turns]
-        shares[processes] = max(one["others_share"] for one in turns)
+    # several take as many windows together in a step as one with accumulation: the same training
+    extras = {1: {"optimizer": {"accumulate": count}}, count: {"config": {"devices": count}}}
+    turns: dict[int, list[dict[str, Any]]] = {1: [], count: []}
+    for number in range(arguments.turns):
+        for processes, taken in turns.items():
+            given = {"training": asdict(training), "extras": extras[processes]}
+            taken.append(take(Turn("speed.sides:dokhae", given, arguments.variables(1)), number, arguments.cache))
+    rates = {
+        processes: [training.batch_size * count * len(one["seconds"]) / sum(one["seconds"]) for one in taken]
+        for processes, taken in turns.items()
+    }
+    shares = {processes: max(one["others_share"] for one in taken) for processes, taken in turns.items()}
     alone = f"1 process of 1 thread, {count} batches a step"
     return [
         Row(name=alone, value=summary(rates[1]), unit="windows/s", others_share=shares[1]),
