@@ -17,7 +17,7 @@ from speed.command import run_command
 from speed.measure import Others
 from speed.parity import ParitySettings, dokhae_config
 from speed.report import Row, publish
-from speed.shared import results_file, shared_file, surroundings
+from speed.shared import precisions, results_file, shared_file, surroundings
 from speed.turns import CACHE, Turn, run_apart
 from speed.undo import ALLOCATOR
 
@@ -38,8 +38,13 @@ class Arguments:
     out: Path = results_file("epoch")
 
     def settings(self) -> ParitySettings:
-        """Those of the parity runs, over other numbers of questions."""
-        return replace(ParitySettings(), train_questions=self.train_questions, dev_questions=self.dev_questions)
+        """Those of the parity runs, over other numbers of questions, in the fastest precision here."""
+        return replace(
+            ParitySettings(),
+            precision=precisions()[0],
+            train_questions=self.train_questions,
+            dev_questions=self.dev_questions,
+        )
 
 
 def run(arguments: Arguments) -> int:

@@ -21,6 +21,8 @@ from dokhae.errors import DataError
 from dokhae.types import Example
 from speed.turns import Turn
 
+WARM = 0.97  # of the longest timed batch: as long as one of the warm-up has to be
+
 
 @dataclass(frozen=True, slots=True)
 class Training:
@@ -172,8 +174,10 @@ def draw(told: Training, together: int = 1) -> Turn:
 def drawn(training: dict[str, Any], together: int = 1, seeds: int = 200) -> dict[str, Any]:
     """Which windows are timed, work of a turn: of the seed whose steps have a mean length nearest to the whole split's.
 
-    A few batches of similar lengths would else be much longer or shorter than the others. Returns the seed, the windows
-    of the timed steps, and the tokens of each. DataError where there are too few windows for steps of full batches.
+    A few batches of similar lengths would else be much longer or shorter than the others. Where there are such, a seed
+    whose warm-up has a step about as long as the longest timed one: a process takes the memory for it from the system
+    once, page by page. Returns the seed, the windows of the timed steps, and the tokens of each. DataError where there
+    are too few windows for steps of full batches.
     """
     told = Training(**training)
     features, layout = make_features(told)
@@ -183,11 +187,13 @@ def drawn(training: dict[str, Any], together: int = 1, seeds: int = 200) -> dict
     for seed in range(seeds):
         batches = bucket_by_length(lengths, told.batch_size, seed, 0, together)[:count]
         if all(len(batch) == told.batch_size for batch in batches) and len(batches) == count:
-            timed = np.concatenate(batches[first:])
-            found.append((abs(float(lengths[timed].mean()) - mean), seed, batches[first:]))
+            tokens = [int(lengths[batch].sum()) for batch in batches]
+            is_cold = max(tokens[:first], default=0) < WARM * max(tokens[first:])
+            off = abs(float(lengths[np.concatenate(batches[first:])].mean()) - mean)
+            found.append((is_cold, off, seed, batches[first:]))
     if not found:
         raise DataError(f"{told.data}: {len(lengths)} windows are too few for {told.warm_up + told.steps} full batches")
-    _, seed, batches = min(found, key=lambda one: one[:2])
+    *_, seed, batches = min(found, key=lambda one: one[:3])
     return {
         "seed": seed,
         "windows": np.concatenate(batches).tolist(),
