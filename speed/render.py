@@ -24,6 +24,7 @@ COMMANDS = {
     "epoch": "python -m speed.epoch",
     "parity": "make parity",
     "growth": "python -m speed.growth",
+    "processes": "python -m speed.growth --rows processes",
     "gpu": "make speed-gpu",
     "korean": "python -m speed.korean",
     "whole_pages": "python -m speed.whole_pages",

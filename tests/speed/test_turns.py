@@ -16,6 +16,7 @@ from speed.undo import undone
 
 from dokhae import TrainConfig
 from dokhae.data import check_answers, read_examples, sample_path
+from dokhae.encoding import bucket_by_length, sequence_lengths
 from dokhae.errors import DataError
 from speed import long_windows, sides, turns
 
@@ -42,6 +43,13 @@ def test_the_windows_that_are_timed_are_as_long_as_the_others(drawn):
     assert sum(timed) / len(timed) == pytest.approx(drawn["mean"], rel=0.02)
 
 
+def test_the_warm_up_has_a_batch_as_long_as_those_that_are_timed(told, drawn):
+    lengths = sequence_lengths(*sides.make_features(told))
+    batches = bucket_by_length(lengths, told.batch_size, drawn["seed"], 0)
+    warm_up = [int(lengths[batch].sum()) for batch in batches[: told.warm_up]]
+    assert max(warm_up) >= sides.WARM * max(map(sum, drawn["lengths"]))
+
+
 def test_only_full_batches_are_timed(told, drawn):
     with pytest.raises(DataError, match="windows are too few for 402 full batches"):
         sides.drawn(asdict(replace(told, steps=400)))
@@ -59,11 +67,11 @@ def test_both_sides_time_every_step_after_the_warm_up(told, drawn):
 
 
 def test_a_lever_is_out_until_the_end_of_the_block(tiny_bert):
-    from dokhae.model import attention, loading, packing
+    from dokhae.model import loading, packing, written_out
     from dokhae.training import module, optimizers
 
     def levers():
-        return packing.pack, module.replace_dropout, attention.drop, optimizers.make_optimizer
+        return packing.pack, module.replace_dropout, written_out.drop, optimizers.make_optimizer
 
     before, source = levers(), loading.locate(tiny_bert)
     with undone(["packing", "dropout", "fused"]):
@@ -73,7 +81,7 @@ def test_a_lever_is_out_until_the_end_of_the_block(tiny_bert):
         assert not packing.is_packed(model)
         assert {type(one) for one in model.modules() if isinstance(one, torch.nn.Dropout)} == {torch.nn.Dropout}
         assert not set(levers()) & set(before)
-        kept, again = (attention.drop(torch.ones(100, 1000), 0.25, seed=3) for _ in range(2))
+        kept, again = (written_out.drop(torch.ones(100, 1000), 0.25, seed=3) for _ in range(2))
         assert torch.equal(kept, again) and kept.mean().item() == pytest.approx(0.75, abs=0.01)
         assert not any(group["fused"] for group in module.make_optimizer(model, config).param_groups)
     assert levers() == before
