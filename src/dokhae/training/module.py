@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
@@ -29,21 +28,6 @@ class Validated(NamedTuple):
     kept: Any  # as the lesson reduces it
 
 
-class Arriving:
-    """A number on its way from the device; the host goes on giving the device work, and waits where it needs it."""
-
-    def __init__(self, number: Tensor) -> None:
-        self._number = number.detach().to("cpu", non_blocking=number.is_cuda)
-        self._there = torch.cuda.Event() if number.is_cuda else None  # type: ignore[no-untyped-call]
-        if self._there is not None:
-            self._there.record()
-
-    def __float__(self) -> float:
-        if self._there is not None:
-            self._there.synchronize()
-        return float(self._number)
-
-
 class TrainingModule(pl.LightningModule):
     """An encoder with a head in training."""
 
@@ -53,7 +37,6 @@ class TrainingModule(pl.LightningModule):
         if config.compile:
             compile_encoder(model)
         self.model, self.lesson, self.config, self.steps = model, lesson, config, steps
-        self.losses: list[Arriving] = []  # of the batches since the last optimizer step
         self.validated: list[Validated] = []
         self.validated_at = -1  # optimizer step of the last validation
 
@@ -63,27 +46,17 @@ class TrainingModule(pl.LightningModule):
         return self.lesson.data
 
     def training_step(self, part: TrainingBatch, index: int) -> Tensor:
-        """Loss of one batch."""
+        """Loss of one batch. Raises Diverged where it is not finite in any process, before the weights are touched."""
         # dropout depends on the seed and the batch alone, so a resumed run, or one of more processes, draws what the
         # whole run of one process would have drawn
         torch.manual_seed(self.config.seed * 1_000_003 + part.number)
         with self.data.processes.together(), explained_memory():
             batch = self.data.batch("train", part.windows)
             loss = self.lesson.loss("train", batch, self.lesson.logits(self.model, batch, self.device))
-        self.losses.append(Arriving(loss))
+            if not torch.isfinite(loss):
+                raise Diverged(f"the loss is {loss.item()} at step {self.global_step + 1}")
         self.log("train_loss", loss, batch_size=len(part.windows))
         return loss if part.counts else 0 * loss
-
-    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Diverged where a loss of the step is not finite in any process, before the weights are touched.
-
-        A GPU is still busy with the gradients here, so it does not have to wait while the host waits for the loss.
-        """
-        losses, self.losses = [float(loss) for loss in self.losses], []
-        with self.data.processes.together():
-            for loss in losses:
-                if not math.isfinite(loss):
-                    raise Diverged(f"the loss is {loss} at step {self.global_step + 1}")
 
     def validation_step(self, part: ValidationBatch, index: int) -> None:
         """Keep of a batch what its scores need, on the same path as every other prediction."""
