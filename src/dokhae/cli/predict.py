@@ -74,7 +74,7 @@ def predict(
         benchmark: how the data is read, and whether "no answer" exists; by default the model's own
         null_threshold: null score difference above which the answer is "", or the threshold fitted for f1 (ROUGE-W
             in klue-mrc) or em
-        batch_size: windows at once
+        batch_size: windows at once, at most; a CPU takes fewer long ones
         device: where to run
         precision: of the matrix products; auto is the fastest of the device; by default the one that the model was
             scored in

@@ -24,10 +24,10 @@ class Answering:
         self.device = torch.device(device)
         self.precision = precision
         self.model = model.to(self.device).eval()
-        on_cpu = self.device.type == "cpu"
-        if on_cpu:
-            self.model = frozen(model, AUTOCAST.get(precision, torch.float32))
-        self.most_tokens = _most_tokens(model, AUTOCAST.get(precision, torch.float32)) if on_cpu else None
+        self.most_tokens: int | None = None  # of a batch; None: any number
+        if self.device.type == "cpu":
+            dtype = AUTOCAST.get(precision, torch.float32)
+            self.model, self.most_tokens = frozen(model, dtype), _most_tokens(model, dtype)
         if self.model is not model:  # then its layers are in that precision themselves
             self.precision = "fp32"
 
