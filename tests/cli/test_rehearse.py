@@ -7,11 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from export.small_bundles import ANSWERS, Wanted, ended, make_small
+from waiting import wait_until
 
 
 @pytest.fixture
@@ -102,10 +102,7 @@ def test_after_ctrl_c_nothing_is_left(tmp_path, number):
         text=True,
     )
     with process:
-        for _ in range(600):
-            if note.exists() and note.read_text():
-                break
-            time.sleep(0.1)
+        wait_until(lambda: note.exists() and note.read_text(), 60)
         process.send_signal(number)
         said = process.communicate(timeout=60)[1]
     assert process.returncode == 130

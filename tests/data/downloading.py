@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import time
 
 import pytest
 
@@ -13,6 +12,7 @@ from data.local_files import Answer, served
 from dokhae.data.download import Patience
 from dokhae.data.releases import Licence, Release, RemoteFile
 from dokhae.errors import DataError
+from waiting import wait_until
 
 NAME = "train.json"
 QUICK = Patience(tries=4, first_wait=0.02, longest_wait=1.5, connect=2, silence=1)
@@ -58,8 +58,4 @@ def etag(files):
 def wait_for_bytes(there, length):
     """Until the partial file has them."""
     path = there / f"{NAME}.part"
-    for _ in range(2000):
-        if path.exists() and path.stat().st_size >= length:
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"{path} never had {length} bytes")
+    wait_until(lambda: path.exists() and path.stat().st_size >= length)

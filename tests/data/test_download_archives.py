@@ -9,7 +9,6 @@ import resource
 import shutil
 import signal
 import threading
-import time
 from dataclasses import replace
 
 import pytest
@@ -20,6 +19,7 @@ from data.local_files import Answer
 from dokhae.data import read_korquad2
 from dokhae.data.download import Archives, download
 from dokhae.errors import DataError
+from waiting import wait_until
 
 ONE = archive("one.zip", "a.json", "b.json")
 TWO = archive("two.zip", "c.json")
@@ -137,10 +137,7 @@ def test_ctrl_c_keeps_what_came_of_all(bring, train, caplog):
 
     def interrupt():
         parts = [train.parent / "one.zip.part", train.parent / "two.zip.part"]
-        for _ in range(1000):
-            if all(path.exists() and path.stat().st_size == 30_000 for path in parts):
-                break
-            time.sleep(0.01)
+        wait_until(lambda: all(path.exists() and path.stat().st_size == 30_000 for path in parts))
         os.kill(os.getpid(), signal.SIGINT)
 
     stuck = [Answer(sent=30_000, stalls=True)]

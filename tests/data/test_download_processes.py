@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import logging
 import os
 import signal
@@ -16,6 +17,7 @@ from data.downloading import CONTENT, FILE, NAME, QUICK, etag, names, release, w
 from data.local_files import Answer, served
 from dokhae.data.download import download
 from dokhae.errors import DataError
+from waiting import wait_until
 
 
 def test_ctrl_c_keeps_what_came(fetch, there, caplog):
@@ -107,21 +109,16 @@ def test_one_that_waits_takes_over_from_one_that_is_killed(there, start):
 
 
 def test_one_that_waits_begins_anew_after_one_that_was_refused(there):
-    refused = []
-
-    def first():
-        with pytest.raises(DataError, match="404 Not Found"):
-            download([release(FILE)], there, files.url, patience=QUICK)
-        refused.append(True)
-
-    with served(CONTENT, Answer(sent=0, stalls=True), Answer(404)) as files:
-        thread = threading.Thread(target=first)
-        thread.start()
-        wait_for_bytes(there, 0)
+    with (
+        served(CONTENT, Answer(sent=0, stalls=True), Answer(404)) as files,
+        concurrent.futures.ThreadPoolExecutor() as others,
+    ):
+        first = others.submit(download, [release(FILE)], there, files.url, patience=QUICK)
+        wait_until(lambda: files.asked)  # then it holds the partial file; that the file exists does not say so
         download([release(FILE)], there, files.url, patience=QUICK)
-        thread.join()
+        with pytest.raises(DataError, match="404 Not Found"):
+            first.result()
         assert files.asked == [(None, None)] * 3
-    assert refused == [True]
     assert (there / NAME).read_bytes() == CONTENT
     assert names(there) == [NAME]
 

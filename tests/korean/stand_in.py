@@ -6,7 +6,6 @@ import contextlib
 import http.server
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -163,10 +162,3 @@ def served(*answers: Answer, always: Answer | None = None, key: str = "") -> Ite
         stand_in.shutdown()
         stand_in.server_close()
         thread.join()
-
-
-def wait_until(true: Callable[[], bool], seconds: float = 5.0) -> None:
-    ends = time.monotonic() + seconds
-    while not true() and time.monotonic() < ends:
-        time.sleep(0.01)
-    assert true()

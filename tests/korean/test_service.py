@@ -30,7 +30,8 @@ from dokhae.korean.service import Service
 from dokhae.korean.service_answers import Trouble, read
 from dokhae.korean.service_asking import CONNECTIONS
 from dokhae.patience import Patience, asked_wait
-from korean.stand_in import MECAB, OFFICIAL, Answer, StandIn, bare, newer, official, served, wait_until
+from korean.stand_in import MECAB, OFFICIAL, Answer, StandIn, bare, newer, official, served
+from waiting import wait_until
 
 QUICK = Patience(tries=4, first_wait=0.01, longest_wait=2.0, connect=10.0, silence=10.0)
 KEY = "0a1b2c3d-secret-4e5f"
