@@ -14,7 +14,8 @@ from dokhae.encoding import Batch, Features, PairTokenizer, assemble, build_feat
 from dokhae.files import read_json
 from dokhae.metrics import evaluate
 from dokhae.metrics.normalize import normalize_english, normalize_korean
-from dokhae.predict import finish, plan, reduce
+from dokhae.predict import finish, reduce
+from dokhae.sharing import plan
 from dokhae.types import Prediction
 from speed import official, plain_decoding
 from speed import plain_features as plain

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dokhae.encoding import assemble
-from dokhae.predict import plan
+from dokhae.sharing import plan
 
 
 def oracle(features, layout, batch_size=32):

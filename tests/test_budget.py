@@ -12,6 +12,7 @@ import pytest
 from speed.pages import write_pages
 
 import dokhae.predict
+import dokhae.sharing
 from dokhae import Reader, benchmarks
 from dokhae.budget import Budget, Meter, latency
 from dokhae.data import read_examples, sample_path
@@ -84,7 +85,7 @@ def test_the_null_score_is_the_minimum_of_the_windows_that_were_read():
 
 @pytest.mark.parametrize("size", [2, 3])
 def test_processes_that_share_the_work_read_the_same_windows(size, monkeypatch):
-    monkeypatch.setattr(dokhae.predict, "QUESTIONS", 15)
+    monkeypatch.setattr(dokhae.sharing, "QUESTIONS", 15)
     alone = run(way(budget=Budget(2)))
     ways = [way(budget=Budget(2), world=world) for world in shared_by(size)]
     with ThreadPoolExecutor(size) as pool:

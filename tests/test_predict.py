@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-import dokhae.predict
+import dokhae.sharing
 import memory_of_prediction
 from dokhae import benchmarks
 from dokhae.data import read_examples, sample_path
@@ -19,7 +19,8 @@ from dokhae.decoding import DecodingConfig
 from dokhae.encoding import PairTokenizer, WindowConfig, assemble, build_features
 from dokhae.errors import ModelError
 from dokhae.metrics import evaluate
-from dokhae.predict import Way, finish, plan, portions, predict, predict_each, reduce
+from dokhae.predict import Way, finish, predict, predict_each, reduce
+from dokhae.sharing import plan
 from dokhae.types import Answer, Example
 from oracle import arbitrary, oracle
 from tokenizers_on_the_spot import pair_tokenizer, train_tokenizer
@@ -79,7 +80,7 @@ def test_batches_may_be_dealt_out_and_gathered_in_any_order(prepared):
 
 @pytest.mark.parametrize("size", [2, 3])
 def test_processes_that_share_the_work_all_have_the_same_predictions(prepared, size, monkeypatch):
-    monkeypatch.setattr(dokhae.predict, "QUESTIONS", 25)
+    monkeypatch.setattr(dokhae.sharing, "QUESTIONS", 25)
     alone = run(prepared, arbitrary, null_threshold=0.0, batch_size=4)
     worlds, seen = shared_by(size), [[] for _ in range(size)]
     with ThreadPoolExecutor(size) as pool:
@@ -122,24 +123,15 @@ def shared_by(size):
 @pytest.mark.parametrize(("questions", "characters"), [(1, 10**9), (7, 10**9), (60, 10**9), (10**9, 1), (10**9, 3000)])
 def test_portions_change_nothing(prepared, monkeypatch, questions, characters):
     whole = run(prepared, arbitrary, null_threshold=0.0)
-    monkeypatch.setattr(dokhae.predict, "QUESTIONS", questions)
-    monkeypatch.setattr(dokhae.predict, "CHARACTERS", characters)
+    monkeypatch.setattr(dokhae.sharing, "QUESTIONS", questions)
+    monkeypatch.setattr(dokhae.sharing, "CHARACTERS", characters)
     done = []
     assert run(prepared, arbitrary, null_threshold=0.0, progress=done.append) == whole
     assert done == sorted(done) and done[-1] == len(SAMPLE)
 
 
-def test_a_portion_has_so_many_questions_or_characters_or_is_one_long_question(monkeypatch):
-    monkeypatch.setattr(dokhae.predict, "QUESTIONS", 3)
-    monkeypatch.setattr(dokhae.predict, "CHARACTERS", 10)
-    examples = [Example("", "?", "x" * size) for size in (1, 1, 1, 1, 9, 1, 10, 11, 25, 0, 0, 5)]
-    found = list(portions(examples))
-    assert [(one.start, one.stop) for one in found] == [(0, 3), (3, 5), (5, 6), (6, 7), (7, 8), (8, 9), (9, 12)]
-    assert list(portions([])) == []
-
-
 def test_predictions_come_before_later_portions_are_scored(prepared, monkeypatch):
-    monkeypatch.setattr(dokhae.predict, "QUESTIONS", 10)
+    monkeypatch.setattr(dokhae.sharing, "QUESTIONS", 10)
     tokenizer, features = prepared
     scored = []
 
@@ -178,13 +170,6 @@ def test_the_null_score_is_the_minimum_over_the_windows_at_the_cls(prepared):
         lowest[number] = min(lowest[number], start[batch.cls[0]] + end[batch.cls[0]])
     assert features.window_count > len(SAMPLE)
     assert [prediction.null_score for prediction in run(prepared, arbitrary)] == lowest.tolist()
-
-
-def test_the_longest_windows_come_first(prepared):
-    tokenizer, features = prepared
-    sizes = [assemble(features, windows, tokenizer.layout).lengths for windows in plan(features, tokenizer.layout, 7)]
-    sizes = np.concatenate(sizes).tolist()
-    assert sizes == sorted(sizes, reverse=True) and len(sizes) == features.window_count
 
 
 @pytest.mark.parametrize("tokens", [1, 150, 64 * 4, 10**6])

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,45 +29,15 @@ from dokhae.decoding import (
 from dokhae.encoding import Batch, Features, Layout, assemble, in_rows, sequence_lengths
 from dokhae.encoding.ahead import ahead
 from dokhae.encoding.ranking import best_first, best_windows
-from dokhae.errors import NotFinite, SettingsError
+from dokhae.errors import NotFinite
 from dokhae.korean.trimming import Trimmer
+from dokhae.sharing import ALONE, World, deal, most_tokens, plan, portions, refuse_sharing
 from dokhae.types import Example, Prediction
 
 # a batch of T tokens -> start and end logits, float32 (T,), then those of blocks where the model has a head for them
 Logits = tuple[NDArray[np.float32], ...]
 Score = Callable[[Batch], Logits]
-Item = TypeVar("Item")
-QUESTIONS = 512  # of a portion, at most; the next one is being prepared meanwhile
-CHARACTERS = 1 << 20  # of its contexts, at most, unless it is one question
 AT_ONCE = 8  # windows between two looks at the clock, at most
-
-
-class World(Protocol):
-    """The processes that share the work."""
-
-    @property
-    def rank(self) -> int:
-        """The number of this one, from 0."""
-
-    @property
-    def size(self) -> int:
-        """How many there are."""
-
-    def gather(self, part: Any) -> list[Any]:  # noqa: ANN401 - whatever each of them has
-        """The parts of all processes in the order of their ranks; the same in each of them."""
-
-
-class Alone:
-    """The world of one process."""
-
-    rank, size = 0, 1
-
-    def gather(self, part: Any) -> list[Any]:  # noqa: ANN401
-        """The only part."""
-        return [part]
-
-
-ALONE = Alone()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,28 +121,6 @@ def predict_alone(
         yield prediction, seconds
 
 
-def refuse_sharing(processes: int) -> None:
-    """SettingsError where the latency of questions is asked for, and several processes would share them."""
-    if processes > 1:
-        raise SettingsError(f"{processes} processes share the questions, but a latency is that of one question after "
-                            "another; ask for one device, or bound the windows alone (max_windows)")  # fmt: skip
-
-
-def portions(examples: Sequence[Example]) -> Iterator[range]:
-    """The numbers of examples that are worked on together: enough to find windows of one length, few for the memory.
-
-    They hang on the examples alone: what is predicted is the same however many processes there are.
-    """
-    first = characters = 0
-    for number, example in enumerate(examples):
-        characters += len(example.context)
-        if number - first == QUESTIONS or (characters > CHARACTERS and number > first):
-            yield range(first, number)
-            first, characters = number, len(example.context)
-    if first < len(examples):
-        yield range(first, len(examples))
-
-
 def _answers(
     examples: Sequence[Example],
     portion: range,
@@ -243,41 +190,6 @@ def _finished(asked: Sequence[Example], features: Features, parts: Sequence[Wind
     if way.trimmer is None:
         return found
     return trim(asked, features, found, way.layout, way.trimmer, way.null_threshold, way.world)
-
-
-def deal(batches: Sequence[Item], world: World) -> Sequence[Item]:
-    """One process's share of batches. They are composed before they are dealt, so no window has other neighbours."""
-    return batches[world.rank :: world.size]
-
-
-def most_tokens(score: Any) -> int | None:  # noqa: ANN401 - of any kind
-    """Tokens of a batch that a score is fastest with; None: it does not say."""
-    found: int | None = getattr(score, "most_tokens", None)
-    return found
-
-
-def plan(
-    features: Features,
-    layout: Layout,
-    batch_size: int,
-    windows: NDArray[np.int64] | None = None,
-    tokens: int | None = None,
-) -> list[NDArray[np.int64]]:
-    """Batches of windows, longest first, so that padding is little and a lack of memory shows at once.
-
-    windows: the ascending numbers of those that are read; None: of all. tokens: of a batch, at most, unless it is one
-    window; None: any number.
-    """
-    windows = np.arange(features.window_count) if windows is None else windows
-    lengths = sequence_lengths(features, layout, windows)
-    places = np.argsort(-lengths, kind="stable")
-    order, longest = windows[places], lengths[places].tolist()
-    batches, first = [], 0
-    while first < len(order):
-        fitting = batch_size if tokens is None else min(max(tokens // longest[first], 1), batch_size)
-        batches.append(order[first : first + fitting])
-        first += fitting
-    return batches
 
 
 def reduce(batch: Batch, logits: Logits, decoding: DecodingConfig) -> WindowSpans:

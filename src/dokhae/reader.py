@@ -17,8 +17,9 @@ from dokhae.encoding.report import cut_questions, korean_warning
 from dokhae.errors import DataError, ModelError, SettingsError
 from dokhae.korean.analysis import is_address
 from dokhae.korean.trimming import Trim, trimmer
-from dokhae.predict import ALONE, Score, Way, World, predict_alone, predict_each
+from dokhae.predict import Score, Way, predict_alone, predict_each
 from dokhae.settings import CLASSIFIER, FILE_NAME, NullThreshold, ReaderSettings
+from dokhae.sharing import ALONE, World
 from dokhae.types import Example, Prediction
 
 log = logging.getLogger("dokhae")

@@ -24,6 +24,7 @@ ROAD = (
     "cli/configuration",
     "reader",
     "predict",
+    "sharing",
     "encoding",
     "decoding",
     "model",

@@ -10,7 +10,8 @@ import pytest
 from dokhae.data import read_examples, sample_path
 from dokhae.decoding import DecodingConfig
 from dokhae.encoding import PairTokenizer, WindowConfig, assemble, build_features
-from dokhae.predict import finish, plan, reduce
+from dokhae.predict import finish, reduce
+from dokhae.sharing import plan
 from dokhae.types import Answer, Example
 from speed import answers, checks, features, legacy, plain_decoding
 from speed import plain_features as plain

@@ -22,9 +22,9 @@ from dokhae.korean.trimming import Trim
 if TYPE_CHECKING:
     from dokhae.benchmarks import Benchmark
     from dokhae.budget import Budget, Meter
-    from dokhae.predict import World
     from dokhae.reader import Reader
     from dokhae.settings import NullThreshold
+    from dokhae.sharing import World
     from dokhae.types import Prediction
 
 log = logging.getLogger("dokhae")
@@ -93,7 +93,7 @@ def predict(
     from dokhae.errors import SettingsError, optional
     from dokhae.files import refuse_folder
     from dokhae.outputs import beside
-    from dokhae.predict import ALONE, refuse_sharing
+    from dokhae.sharing import ALONE, refuse_sharing
 
     for name, value in FEW_KERNELS.items():  # read when torch is imported
         os.environ.setdefault(name, value)

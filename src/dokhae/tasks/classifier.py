@@ -16,8 +16,8 @@ from dokhae.encoding.ahead import ahead
 from dokhae.encoding.korean import tokenizer_of
 from dokhae.encoding.pairs import PairConfig, build_pairs
 from dokhae.errors import DataError, NotFinite, SettingsError
-from dokhae.predict import ALONE, World, deal, most_tokens, plan, portions
 from dokhae.settings import CLASSIFIER, read_saved, write_saved
+from dokhae.sharing import ALONE, World, deal, most_tokens, plan, portions
 from dokhae.tasks.source import TextSource
 from dokhae.types import Example, LabelledText
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dokhae.encoding import Batch, Features, Layout, assemble, bucket_by_length, bucket_by_tokens, sequence_lengths
 from dokhae.errors import SettingsError
-from dokhae.predict import ALONE, World, deal, plan
+from dokhae.sharing import ALONE, World, deal, plan
 from dokhae.training.processes import Processes
 from dokhae.types import Example
 

@@ -36,7 +36,7 @@ class Failure(NamedTuple):
 
 @dataclass(frozen=True)
 class Processes:
-    """The world of dokhae.predict, and what its processes do together."""
+    """The world of dokhae.sharing, and what its processes do together."""
 
     rank: int = 0
     size: int = 1

@@ -20,9 +20,10 @@ from dokhae.model.blocks import block_head
 from dokhae.model.devices import Precision, usable_precision
 from dokhae.model.span import TorchScore
 from dokhae.outputs import write_predictions
-from dokhae.predict import ALONE, World, predict, trim
+from dokhae.predict import predict, trim
 from dokhae.progress import track
 from dokhae.settings import NullThreshold, ReaderSettings
+from dokhae.sharing import ALONE, World
 from dokhae.training.compiling import as_written
 from dokhae.training.config import TrainConfig
 from dokhae.training.data import Split
