@@ -17,9 +17,12 @@ import torch
 import dokhae
 from dokhae.errors import SettingsError
 from dokhae.training import KeepConfig
+from dokhae.training.checkpoints import Interrupted
+from dokhae.training.processes import Failure
+from dokhae.training.worker import ASKED, Order, verdict_in, work
 from tiny_models import make_model
 from training.small import FEW, config, equal, weights, write_squad
-from training.world import results, run
+from training.world import PATIENCE, PROCESSES, results, run
 
 SECONDS = 300  # on a busy machine
 SETTINGS = {"batch_size": 2, "learning_rate": 1e-3, "keep": KeepConfig(best_by="loss"), "checkpoint_every": 1}
@@ -62,10 +65,17 @@ class Started:
     def children(self):
         """The processes that train."""
         found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout.split()
-        return [int(pid) for pid in found if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return [int(pid) for pid in found if b"spawn_main" in command_of(pid)]
 
     def end(self):
         return self.process.wait(SECONDS), self.said.read_text()
+
+
+def command_of(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it has ended meanwhile
+        return b""
 
 
 def step_of(out):
@@ -163,6 +173,42 @@ def test_ctrl_c_before_the_first_step_starts_nothing_again(folder, tmp_path):
     assert said.endswith(f"dokhae: stopped; go on with: dokhae train --resume {tmp_path / 'run'}\n")
 
 
+def terminated():
+    """As the agent does to those that are left where another process was killed."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(SECONDS)
+
+
+def stopped_while_it_ends():
+    raise Interrupted("stopped at once; go on")
+
+
+def refused():
+    raise SettingsError("a mistake")
+
+
+@pytest.mark.parametrize(
+    ("task", "asked", "code", "word"),
+    [
+        (terminated, False, 130, None),
+        (terminated, True, 130, Failure(Interrupted, "stopped; go on")),
+        (stopped_while_it_ends, False, 130, None),
+        (stopped_while_it_ends, True, 130, Failure(Interrupted, "stopped at once; go on")),
+        (refused, False, 2, Failure(SettingsError, "a mistake")),
+    ],
+)
+def test_only_who_was_asked_to_stop_says_that_all_were_stopped(task, asked, code, word, tmp_path):
+    """Else the one that is left where another was killed would end the training, and nothing would be started again."""
+    if asked:
+        (tmp_path / ASKED).touch()
+    order = Order(config(tmp_path, tmp_path, tmp_path), task, "go on", tmp_path, None)
+    process = PROCESSES.Process(target=work, args=(order,))
+    process.start()
+    process.join(PATIENCE)
+    assert process.exitcode == code
+    assert verdict_in(tmp_path) == word
+
+
 @pytest.mark.slow
 def test_a_process_that_is_killed_again_and_again_is_given_up(folder, tmp_path):
     out = tmp_path / "run"
@@ -170,7 +216,10 @@ def test_a_process_that_is_killed_again_and_again_is_given_up(folder, tmp_path):
     for _ in range(4):
         before = step_of(out)
         started.wait_until(lambda before=before: step_of(out) > before)
-        os.kill(started.children()[1], signal.SIGKILL)
+        killed = started.children()
+        os.kill(killed[1], signal.SIGKILL)
+        # the other one may still save a checkpoint; only what the next two save tells that they train
+        started.wait_until(lambda killed=killed: not set(killed) & set(started.children()))
     code, said = started.end()
     assert code == 2
     assert "dokhae: process 1 of 2 has failed 4 times, the last time with SIGKILL; go on with: dokhae train" in said

@@ -32,7 +32,7 @@ from dokhae.training.cluster import Asked, asked, check_devices
 from dokhae.training.meeting import JOIN, join_seconds
 from dokhae.training.nodes import Nodes
 from dokhae.training.processes import Failure
-from dokhae.training.worker import Order, verdict_in, work
+from dokhae.training.worker import ASKED, Order, verdict_in, work
 
 RESTARTS = 3  # of all processes, after one was killed or stopped with an error that is no DokhaeError
 # torch 2.13's agents keep one store for all attempts, also when the machine that had it is gone; this makes it new
@@ -132,6 +132,7 @@ class Launched:
         self.asked = True
 
     def _pass_on(self) -> None:
+        (self.order.folder / ASKED).touch()  # before a process is stopped, so that it knows why
         for pid in {child.pid for child in self._children() if child.pid is not None} - self._signalled:
             self._signalled.add(pid)
             with contextlib.suppress(ProcessLookupError):

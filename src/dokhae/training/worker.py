@@ -20,6 +20,7 @@ from dokhae.training.meeting import LostProcess
 from dokhae.training.processes import Failure, everywhere
 
 VERDICT = "verdict"  # the file with an error that only one process knows
+ASKED = "asked"  # the file that is there once who has launched the processes was asked to stop them
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class Order:
 def work(order: Order) -> Any:  # noqa: ANN401 - what the task returns, a Failure, None after another's word
     """One of the processes: what its task returns, or the error that all of them have.
 
-    An error that only this one has ends the process, and with it the others; it leaves word why.
+    An error that only this one has ends the process, and with it the others; it leaves word why. That it was stopped is
+    no such error unless all of them were asked to stop: the agent stops those that are left where one was killed.
     """
     if (order.folder / VERDICT).exists():  # the agent cannot tell a mistake in the settings from a crash
         return None
@@ -47,14 +49,13 @@ def work(order: Order) -> Any:  # noqa: ANN401 - what the task returns, a Failur
         return order.task()
     except LostProcess as error:
         sys.exit(error.exit_code)
-    except DokhaeError as error:
-        if everywhere(error):
-            return Failure.of(error)
-        _leave_word(order.folder, error)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        _leave_word(order.folder, Interrupted(f"stopped; {order.go_on}"))
-        sys.exit(Interrupted.exit_code)
+    except (DokhaeError, KeyboardInterrupt) as error:
+        own = error if isinstance(error, DokhaeError) else Interrupted(f"stopped; {order.go_on}")
+        if everywhere(own):
+            return Failure.of(own)
+        if not isinstance(own, Interrupted) or (order.folder / ASKED).exists():
+            _leave_word(order.folder, own)
+        sys.exit(own.exit_code)
     except Exception:
         traceback.print_exc()  # the agent would only keep it in a file
         raise
