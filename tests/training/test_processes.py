@@ -19,7 +19,7 @@ from dokhae.encoding import PairTokenizer
 from dokhae.errors import DataError, OutOfMemory, SettingsError
 from dokhae.model import inputs, loading
 from dokhae.outputs import write_predictions
-from dokhae.training import KeepConfig, OptimizerConfig, cluster, runs
+from dokhae.training import KeepConfig, OptimizerConfig, cluster, gradients, runs
 from dokhae.training.checkpoints import Checkpoints, Diverged, Interrupted, Pruned
 from dokhae.training.meeting import joined
 from dokhae.training.module import TrainingModule
@@ -48,6 +48,14 @@ def settings(folder, out, processes=1, accumulate=1, **changes):
 def train(rank, changes):
     torch.set_num_threads(1)
     return dokhae.train(changes, show=False)
+
+
+def train_with_every_embedding_large(rank, changes):
+    """How many times the used rows of a gradient were looked for."""
+    gradients.LARGE, looked, used = 1, [], gradients._used
+    gradients._used = lambda gradient: looked.append(1) or used(gradient)
+    train(rank, changes)
+    return len(looked)
 
 
 def resume(rank, out):
@@ -112,6 +120,14 @@ def score(rank, changes, model, out):
 
 def contents(folder):
     return [(folder / name).read_bytes() for name in FILES]
+
+
+def test_gradients_of_used_rows_alone_change_nothing(folder, whole, tmp_path):
+    """Of two processes; in three the numbers are added in another order."""
+    looked = results(run(2, train_with_every_embedding_large, settings(folder, tmp_path / "run")))
+    steps = json.loads((tmp_path / "run" / "run.json").read_text())["steps"]
+    assert looked == [3 * steps] * 2  # BERT embeds words, places and types
+    assert equal(weights(tmp_path / "run"), weights(whole))
 
 
 def test_predictions_are_the_same_bytes_for_one_two_and_three_processes(folder, whole, tmp_path):

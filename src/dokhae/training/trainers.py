@@ -17,6 +17,7 @@ from dokhae.errors import SettingsError
 from dokhae.training.checkpoints import Checkpoints, watched
 from dokhae.training.cluster import check_place
 from dokhae.training.compiling import CompileCost
+from dokhae.training.gradients import UsedRows
 from dokhae.training.logs import Progress, loggers
 from dokhae.training.module import TrainingModule
 from dokhae.training.processes import Processes
@@ -33,6 +34,8 @@ def make_trainer(
     callbacks: list[Any] = [Progress(module.steps, show, module.lesson.in_words)]
     if config.compile:
         callbacks.append(CompileCost())
+    if processes.size > 1 and device == "cpu":
+        callbacks.append(UsedRows())
     if config.keep.patience is not None:
         monitor, mode = watched(config.keep.best_by)
         callbacks.append(
