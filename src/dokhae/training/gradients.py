@@ -58,7 +58,7 @@ def mean_gradients(embeddings: frozenset[int], bucket: GradBucket) -> torch.futu
 
 
 def _used(gradient: Tensor) -> Tensor:
-    """The numbers of the rows that are not 0 in each of the processes. gradient: (row, column)."""
+    """The numbers of the rows that are not 0 in some process; the same in each of them. gradient: (row, column)."""
     bits = gradient.view(torch.int32)  # a row of zeros is one whose largest and smallest are: the fastest way to see it
     used = ((bits.amax(1) != 0) | (bits.amin(1) != 0)).to(torch.uint8)
     dist.all_reduce(used, dist.ReduceOp.MAX)
