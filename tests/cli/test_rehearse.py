@@ -108,7 +108,7 @@ def test_after_ctrl_c_nothing_is_left(tmp_path, number):
     assert process.returncode == 130
     assert said.endswith("dokhae: interrupted\n")
     assert list((tmp_path / "temporary").iterdir()) == []
-    assert ended(int(note.read_text()))
+    wait_until(lambda: ended(int(note.read_text())), 5)
 
 
 def test_a_rehearsal_that_fails_leaves_no_verdict_of_another(dokhae, tmp_path):

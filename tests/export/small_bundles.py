@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import time
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -95,12 +94,7 @@ def make_small(folder: Path, wanted: Wanted, data: Path | None = None) -> Small:
 
 def ended(pid: int) -> bool:
     """Whether a process is gone, or only waits for somebody to ask how it ended."""
-    for _ in range(50):
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-        except OSError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.1)
-    return False
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True

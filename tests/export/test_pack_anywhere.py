@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 
 import pytest
@@ -18,6 +17,7 @@ from dokhae.export.bundle import pack
 from export.bundles import QUIET, make_environment, pinned, unpack
 from tiny_models import make_model
 from training.small import FEW, config, write_squad
+from waiting import wait_until
 
 SIZE = 9 * 2**28  # bytes of weights, more than 2 GiB
 
@@ -34,8 +34,7 @@ def test_an_interrupted_pack_leaves_nothing_and_holds_no_weights_in_memory(run, 
         "sys.exit(code)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    while not out.parent.exists() or sum(path.stat().st_size for path in out.parent.iterdir()) < 2**28:
-        time.sleep(0.05)
+    wait_until(lambda: out.parent.exists() and sum(path.stat().st_size for path in out.parent.iterdir()) >= 2**28, 120)
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)
     assert process.returncode == 130, said

@@ -17,6 +17,7 @@ from dokhae.export.rehearsal.places import without_network
 from dokhae.export.rehearsal.rehearse import rehearse
 from export.small_bundles import ANSWERS, SCORES, Wanted, ended, make_small
 from training.small import FEW, write_squad
+from waiting import wait_until
 
 
 @pytest.fixture
@@ -164,7 +165,7 @@ def test_a_bundle_may_not_change_its_own_files(tried):
 def test_what_a_command_leaves_running_ends_with_it(tried, tmp_path):
     note = tmp_path / "pid"
     tried(also=f"import subprocess; Path({str(note)!r}).write_text(str(subprocess.Popen(['sleep', '60']).pid))")
-    assert ended(int(note.read_text()))
+    wait_until(lambda: ended(int(note.read_text())), 5)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +193,7 @@ def test_a_command_that_hangs_is_ended_with_all_it_has_started(tried, tmp_path):
     with pytest.raises(RehearsalFailed, match=r"predict.py: has not ended within 1.5 s; --timeout gives it longer"):
         tried(timeout=1.5, also=f"{hang}; time.sleep(60)")
     assert time.monotonic() - begun < 15
-    assert ended(int(note.read_text()))
+    wait_until(lambda: ended(int(note.read_text())), 5)
 
 
 def test_another_python_is_told_of_here_and_refused_with_wheels(tmp_path, caplog):

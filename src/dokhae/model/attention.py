@@ -62,7 +62,8 @@ def attend(
         if attention_mask is None:  # no padding, so nothing was made for local attention either
             attention_mask = local_mask(query.shape[2], sliding_window, query.device)
         return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, False, **options)
-    rows = [one.transpose(1, 2).squeeze(0) for one in (query, key, value)]  # (token, head, size); [0] costs backward
+    # (token, head, size); by squeeze, for the gradient of [0] is a copy
+    rows = [one.transpose(1, 2).squeeze(0) for one in (query, key, value)]
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     if query.device.type == "cpu":
         found = _on_cpu(rows, seams, dropout, scale, sliding_window)
