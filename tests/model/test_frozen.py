@@ -7,11 +7,13 @@ import json
 import numpy as np
 import pytest
 import torch
+import transformers
 
 from dokhae.model.answering import AT_ONCE
 from dokhae.model.devices import autocast
 from dokhae.model.frozen import FrozenLinear, FrozenOutput, frozen
 from dokhae.model.loading import load_model, locate
+from dokhae.model.packing import pack
 from dokhae.model.span import TorchScore, span_logits
 from rows import LENGTHS, YES, inputs, windows
 from tiny_models import make_model
@@ -121,3 +123,25 @@ def test_later_changes_of_the_model_do_not_reach_it(fresh):
 def test_models_that_need_padding_are_taken_as_they_are(fresh):
     model = fresh("mobilebert")
     assert frozen(model, torch.float32) is model
+
+
+def test_rotary_frequencies_stay_as_exact_as_they_were():
+    """In bf16 the angle of position 384 would be off by a third of a radian, and by the more the longer a window is."""
+    torch.manual_seed(0)
+    config = transformers.ModernBertConfig(
+        vocab_size=600, hidden_size=128, num_hidden_layers=4, num_attention_heads=2, intermediate_size=192,
+        pad_token_id=0, cls_token_id=1, bos_token_id=1, sep_token_id=2, eos_token_id=2,
+    )  # fmt: skip
+    model = transformers.ModernBertForQuestionAnswering(config).eval()
+    with torch.no_grad():  # far enough from 0 that attention looks at the positions, as a trained model's does
+        for weight in model.parameters():
+            if weight.ndim > 1:
+                weight.normal_(0, 0.15)
+    assert pack(model)
+    score = TorchScore(model, "cpu", "bf16")
+    frequencies = {name: tensor.dtype for name, tensor in score.model.named_buffers() if "inv_freq" in name}
+    assert frequencies and set(frequencies.values()) == {torch.float32}
+    batch = windows("modernbert", 1024)
+    exact, mixed = logits(model, batch), logits(model, batch, "bf16")
+    error, usual = (np.sqrt(np.mean((np.array(one) - exact) ** 2)) for one in (score(batch), mixed))
+    assert error < 2 * usual

@@ -65,8 +65,11 @@ def frozen(model: Any, dtype: torch.dtype) -> Any:  # noqa: ANN401 - a transform
     """
     if not is_packed(model) or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return model
-    tensors = (*model.parameters(), *model.buffers()) if dtype == torch.float32 else ()
-    made = copy.deepcopy(model, {id(tensor): tensor for tensor in tensors}).eval().to(dtype)
+    # buffers keep their precision: rotary frequencies of 16 bits would be off by whole radians at far positions
+    tensors = (*(model.parameters() if dtype == torch.float32 else ()), *model.buffers())
+    made = copy.deepcopy(model, {id(tensor): tensor for tensor in tensors}).eval()
+    for weight in made.parameters():
+        weight.data = weight.data.to(dtype)
     with torch.inference_mode():
         for module in list(made.modules()):
             _freeze_activated(module, dtype)
