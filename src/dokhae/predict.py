@@ -140,11 +140,12 @@ def _answers(
     assembled = walk(lambda windows: assemble(features, windows, way.layout), batches)
     parts: list[WindowSpans] = []
     done = 0
-    for part in walk(reduced, ((batch, way.score(batch)) for batch in assembled)):
-        parts.append(part)
-        done += len(part.windows) * way.world.size  # the others are as far
-        if done < len(chosen):
-            progress(portion.start + len(portion) * done // len(chosen))
+    with way.world.together():  # one of them may have the window that is too much for the memory
+        for part in walk(reduced, ((batch, way.score(batch)) for batch in assembled)):
+            parts.append(part)
+            done += len(part.windows) * way.world.size  # the others are as far
+            if done < len(chosen):
+                progress(portion.start + len(portion) * done // len(chosen))
     gathered = [part for own in way.world.gather(parts) for part in own]
     progress(portion.stop)
     return _finished(examples[portion.start : portion.stop], features, gathered, way)
@@ -270,7 +271,9 @@ def trim(
     The processes of the world share the analysis.
     """
     contexts = list(dict.fromkeys(example.context for example in examples))
-    shares = world.gather(particles_of(deal(contexts, world), trimmer, html=bool(layout.markers)))
+    with world.together():
+        own = particles_of(deal(contexts, world), trimmer, html=bool(layout.markers))
+    shares = world.gather(own)
     found = {context: shares[place % world.size][place // world.size] for place, context in enumerate(contexts)}
     with_null = null_threshold is not None
     cut = []

@@ -5,6 +5,7 @@ The reader, the classifier and validation during training divide their work here
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -34,6 +35,9 @@ class World(Protocol):
     def gather(self, part: Any) -> list[Any]:  # noqa: ANN401 - whatever each of them has
         """The parts of all processes in the order of their ranks; the same in each of them."""
 
+    def together(self) -> contextlib.AbstractContextManager[None]:
+        """A block that all processes run: where it ends with a DokhaeError in one of them, it does in all."""
+
 
 class Alone:
     """The world of one process."""
@@ -43,6 +47,10 @@ class Alone:
     def gather(self, part: Any) -> list[Any]:  # noqa: ANN401
         """The only part."""
         return [part]
+
+    def together(self) -> contextlib.AbstractContextManager[None]:
+        """A block as any other."""
+        return contextlib.nullcontext()
 
 
 ALONE = Alone()

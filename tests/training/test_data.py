@@ -13,7 +13,7 @@ import dokhae
 from dokhae.encoding import WindowConfig, assemble, build_features
 from dokhae.errors import SettingsError
 from dokhae.files import read_json
-from dokhae.training.data import Batching, TrainingBatches, with_some_null
+from dokhae.training.data import Batching, TrainingBatches, ValidationBatches, with_some_null
 from dokhae.types import Answer, Example
 from tiny_models import make_model
 from tokenizers_on_the_spot import pair_tokenizer
@@ -65,6 +65,14 @@ def test_a_loader_that_ended_an_epoch_goes_on_with_the_next():
     resumed = TrainingBatches(LENGTHS, Batching(8, seed=1))
     resumed.load_state_dict(whole.state_dict())
     assert taken(resumed) == taken(whole)
+
+
+@pytest.mark.parametrize(("count", "size"), [(7, 1), (7, 2), (8, 2), (7, 3), (2, 3), (1, 3)])
+def test_processes_validate_in_as_many_batches_each_and_count_every_one_once(count, size):
+    batches = [np.array([number]) for number in range(count)]
+    shares = [list(ValidationBatches(batches, Process(rank, size))) for rank in range(size)]
+    assert {len(share) for share in shares} == {-(-count // size)}
+    assert sorted(int(each.windows[0]) for share in shares for each in share if each.counts) == list(range(count))
 
 
 def test_processes_take_in_turn_what_one_takes_that_accumulates_as_many_batches():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ from dokhae.training.worker import ASKED, Order, verdict_in, work
 from tiny_models import make_model
 from training.small import FEW, config, equal, weights, write_squad
 from training.world import PATIENCE, PROCESSES, results, run
+from waiting import wait_until
 
 SECONDS = 300  # on a busy machine
 SETTINGS = {"batch_size": 2, "learning_rate": 1e-3, "keep": KeepConfig(best_by="loss"), "checkpoint_every": 1}
@@ -207,6 +210,41 @@ def test_only_who_was_asked_to_stop_says_that_all_were_stopped(task, asked, code
     process.join(PATIENCE)
     assert process.exitcode == code
     assert verdict_in(tmp_path) == word
+
+
+def writes_when_it_ends(folder):
+    (folder / "begun").touch()
+    try:
+        time.sleep(SECONDS)
+    finally:
+        (folder / "ended").touch()
+
+
+def launches(order):
+    multiprocessing.get_context("fork").Process(target=work, args=(order,)).start()
+    time.sleep(SECONDS)
+
+
+def test_no_process_goes_on_without_who_has_launched_it(tmp_path):
+    order = Order(config(tmp_path, tmp_path, tmp_path), partial(writes_when_it_ends, tmp_path), "go on", tmp_path, None)
+    launcher = PROCESSES.Process(target=launches, args=(order,))
+    launcher.start()
+    wait_until((tmp_path / "begun").exists, PATIENCE)
+    launcher.kill()  # which cannot tell the other one
+    wait_until((tmp_path / "ended").exists, PATIENCE)
+
+
+@pytest.mark.slow
+def test_a_launcher_that_is_killed_leaves_a_run_that_can_be_gone_on_with(folder, tmp_path):
+    out = tmp_path / "run"
+    started = Started(command(folder, out, 10_000), tmp_path)
+    started.wait_until(lambda: step_of(out) >= 3)
+    left = started.children()
+    os.kill(started.process.pid, signal.SIGKILL)
+    started.process.wait()
+    wait_until(lambda: not any(b"spawn_main" in command_of(pid) for pid in left), SECONDS)
+    assert "Traceback" not in started.said.read_text()
+    assert json.loads((out / "run.json").read_text())["status"] == "interrupted"
 
 
 @pytest.mark.slow

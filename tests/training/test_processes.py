@@ -16,8 +16,9 @@ import torch
 import dokhae
 from dokhae import benchmarks
 from dokhae.encoding import PairTokenizer
-from dokhae.errors import DataError, OutOfMemory, SettingsError
+from dokhae.errors import DataError, NotFinite, OutOfMemory, SettingsError
 from dokhae.model import inputs, loading
+from dokhae.model.span import TorchScore
 from dokhae.outputs import write_predictions
 from dokhae.training import KeepConfig, OptimizerConfig, cluster, gradients, runs
 from dokhae.training.checkpoints import Checkpoints, Diverged, Interrupted, Pruned
@@ -188,6 +189,47 @@ def test_what_stops_one_process_stops_all_and_keeps_the_checkpoint(what, kind, m
         assert everywhere(ended.error)
     assert torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 3  # of the first epoch
     assert json.loads((out / "run.json").read_text())["status"] == "failed"
+
+
+def fails_late(rank, changes, where, who):
+    """Train; one process fails in the validation, or when the finished model is scored."""
+    if where == "validation":
+        reduced = ReaderLesson.reduced
+
+        def failing(lesson, batch, logits):
+            if rank == who:
+                raise NotFinite("the model's logits are not finite")
+            return reduced(lesson, batch, logits)
+
+        ReaderLesson.reduced = failing
+    else:
+        call = TorchScore.__call__
+
+        def failing(score, batch):
+            if rank == who:
+                too_little_memory(score)
+            return call(score, batch)
+
+        TorchScore.__call__ = failing
+    return train(rank, changes)
+
+
+@pytest.mark.parametrize(
+    ("where", "who", "kind", "message"),
+    [
+        ("validation", 1, NotFinite, "the model's logits are not finite"),
+        ("scoring", 1, OutOfMemory, "too little memory on the device"),
+        pytest.param("scoring", 0, OutOfMemory, "too little memory on the device", marks=pytest.mark.slow),
+    ],
+)
+def test_what_fails_in_one_process_after_training_fails_in_all(where, who, kind, message, folder, tmp_path):
+    out = tmp_path / "run"
+    for ended in run(2, fails_late, settings(folder, out), where, who):
+        with pytest.raises(kind, match=message):
+            raise ended.error
+        assert everywhere(ended.error)
+    assert json.loads((out / "run.json").read_text())["status"] == "failed"
+    assert not (out / "scores.json").exists()
 
 
 @pytest.mark.parametrize("step", [2, pytest.param(3, marks=pytest.mark.slow)])

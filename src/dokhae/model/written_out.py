@@ -220,5 +220,4 @@ def local_mask(length: int, reach: int | None, device: torch.device) -> Tensor |
     """Which tokens see which, (token, token); None where each sees all."""
     if reach is None or reach >= length:
         return None
-    place = torch.arange(length, device=device)
-    return (place[:, None] - place).abs() < reach
+    return torch.ones(length, length, dtype=torch.bool, device=device).triu_(1 - reach).tril_(reach - 1)

@@ -82,7 +82,8 @@ def logits_each(
     walk = ahead if len(numbers) > 1 else map
     for features, portion in zip(walk(features_of, numbers), numbers, strict=True):
         batches = deal(plan(features, layout, batch_size, tokens=most_tokens(score)), world)
-        found = [(windows, score(assemble(features, windows, layout))) for windows in batches]
+        with world.together():
+            found = [(windows, score(assemble(features, windows, layout))) for windows in batches]
         yield from in_order([part for own in world.gather(found) for part in own])
         progress(portion.stop)
 

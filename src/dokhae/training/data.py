@@ -121,16 +121,16 @@ class ValidationBatch(NamedTuple):
     """What a process validates on next."""
 
     windows: NDArray[np.int64]  # numbers of the windows
-    counts: bool  # False: there are fewer batches than processes; this one is only for company
+    counts: bool  # False: the others have one batch more; this one is only for company
 
 
 class ValidationBatches:
     """A process's share of batches as prediction plans them. (Lightning takes a plain list for several loaders.)"""
 
     def __init__(self, batches: Sequence[NDArray[np.int64]], world: World = ALONE) -> None:
-        share = deal(batches, world)
-        # Lightning fails where a process has no batch
-        self.share = [ValidationBatch(each, True) for each in share] or [ValidationBatch(batches[0][:1], False)]
+        self.share = [ValidationBatch(each, True) for each in deal(batches, world)]
+        if len(self.share) < -(-len(batches) // world.size):  # as many as the others, who under FSDP wait for each
+            self.share.append(ValidationBatch(batches[0][:1], False))
 
     def __len__(self) -> int:
         return len(self.share)

@@ -10,6 +10,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.distributed.fsdp import FullyShardedDataParallel
 
+from dokhae.errors import DokhaeError
 from dokhae.model.answering import explained_memory
 from dokhae.model.dropout import replace_dropout
 from dokhae.training.checkpoints import Diverged
@@ -38,6 +39,7 @@ class TrainingModule(pl.LightningModule):
             compile_encoder(model)
         self.model, self.lesson, self.config, self.steps = model, lesson, config, steps
         self.validated: list[Validated] = []
+        self.failed: DokhaeError | None = None  # by the running validation
         self.validated_at = -1  # optimizer step of the last validation
 
     @property
@@ -60,16 +62,25 @@ class TrainingModule(pl.LightningModule):
 
     def validation_step(self, part: ValidationBatch, index: int) -> None:
         """Keep of a batch what its scores need, on the same path as every other prediction."""
-        batch = self.data.batch("dev", part.windows)
-        with as_written():
-            logits = self.lesson.logits(self.model, batch, self.device)
-        loss = self.lesson.loss("dev", batch, logits)
-        if part.counts:
-            self.validated.append(Validated(float(loss), len(part.windows), self.lesson.reduced(batch, logits)))
+        try:
+            with as_written(), explained_memory():
+                batch = self.data.batch("dev", part.windows)
+                logits = self.lesson.logits(self.model, batch, self.device)
+                loss = self.lesson.loss("dev", batch, logits)
+                if part.counts:
+                    kept = self.lesson.reduced(batch, logits)
+                    self.validated.append(Validated(float(loss), len(part.windows), kept))
+        except DokhaeError as error:
+            if self.data.processes.size == 1:
+                raise
+            self.failed = self.failed or error  # told at the end, when the others do not wait for another batch
 
     def on_validation_epoch_end(self) -> None:
-        """Loss and scores of the dev split, the same in all processes."""
+        """Loss and scores of the dev split, the same in all processes; what has failed in one of them fails in all."""
         processes = self.data.processes
+        with processes.together():
+            if self.failed is not None:
+                raise self.failed
         parts = processes.gather(self.validated)
         self.validated, self.validated_at = [], self.trainer.global_step
         scores = self._scores(in_turn(parts)) if processes.first else None

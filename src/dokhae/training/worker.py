@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
+import os
 import pickle
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,6 +47,8 @@ def work(order: Order) -> Any:  # noqa: ANN401 - what the task returns, a Failur
         return None
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all; who has launched us passes it on
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    ended = threading.Event()
+    threading.Thread(target=_stop_without_launcher, args=(ended,), name="launcher", daemon=True).start()
     _speak_as(order.level)
     try:
         return order.task()
@@ -61,6 +66,7 @@ def work(order: Order) -> Any:  # noqa: ANN401 - what the task returns, a Failur
         raise
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the agent's, to those that are left
+        ended.set()
 
 
 def verdict_in(folder: Path) -> Failure | None:
@@ -73,6 +79,19 @@ def verdict_in(folder: Path) -> Failure | None:
 def _leave_word(folder: Path, error: DokhaeError) -> None:
     with atomic_path(folder / VERDICT) as path:
         path.write_bytes(pickle.dumps(Failure.of(error)))
+
+
+def _stop_without_launcher(ended: threading.Event) -> None:
+    """Ask this process to stop when who has launched it is gone: a launcher that is killed passes nothing on.
+
+    ended: set when the task has; then torch waits for the launcher to have read what it returned, forever.
+    """
+    launcher = multiprocessing.parent_process()
+    assert launcher is not None, "a process of its own"
+    launcher.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+    ended.wait()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _speak_as(level: int | None) -> None:
