@@ -14,7 +14,7 @@ import torch
 import dokhae
 from dokhae.errors import DataError, DokhaeError, SettingsError
 from dokhae.training import KeepConfig, OptimizerConfig
-from dokhae.training.checkpoints import Checkpoints
+from dokhae.training.checkpoints import Checkpoints, Interrupted
 from dokhae.training.fit import alone_in
 from dokhae.training.module import TrainingModule
 from dokhae.training.reading import ReaderLesson
@@ -66,6 +66,34 @@ def test_ctrl_c_saves_and_resuming_ends_with_the_same_weights(changes, stops, tm
         history = json.loads((out / "run.json").read_text())["history"]
         assert [entry["status"] for entry in history] == ["interrupted", "finished"]
         assert all(entry["command"] == sys.argv for entry in history)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "message"),
+    [
+        pytest.param(2, "stopped after step 6 of 6; go on with", id="after an epoch"),
+        pytest.param(1.5, "stopped after step 4 of 4; go on with", id="in the middle of one"),
+    ],
+)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_in_the_last_validation_stops_before_the_scoring(epochs, message, number, tmp_path, monkeypatch):
+    data = write_squad(tmp_path / "few.json", FEW)
+    out = tmp_path / "run"
+    changes = config(make_model("bert", tmp_path / "encoder"), data, out, epochs=epochs, batch_size=2, keep=KEEP)
+    validate = TrainingModule.validation_step
+
+    def validate_and_stop(module, part, index):
+        if module.global_step == module.steps and index == 0:
+            os.kill(os.getpid(), number)
+        return validate(module, part, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingModule, "validation_step", validate_and_stop)
+        with pytest.raises(Interrupted, match=message):
+            dokhae.train(changes, show=False)
+    assert json.loads((out / "run.json").read_text())["status"] == "interrupted"
+    assert not (out / "scores.json").exists()
+    assert dokhae.resume(out, show=False) == json.loads((out / "scores.json").read_text())
 
 
 def test_ctrl_c_gives_the_signals_back(tmp_path):

@@ -156,6 +156,10 @@ class Checkpoints(pl.Callback):
         if early is not None and early.wait_count >= early.patience:
             trainer.should_stop = True
 
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The one after a training in the middle of an epoch is a run of its own for Lightning, with its handler."""
+        self._hear()
+
     def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
         """Between two optimizer steps; after the last batch of an epoch, its validation comes first."""
         before, self._stepped = self._stepped, trainer.global_step
@@ -165,7 +169,7 @@ class Checkpoints(pl.Callback):
         if self.asked or is_time:
             self.save_last(trainer)
         if self.asked:
-            self._stop_if_asked(trainer)
+            self.stop_if_asked(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """After an epoch: keep the model if it is among the best, then save the last checkpoint, which knows of it."""
@@ -176,13 +180,13 @@ class Checkpoints(pl.Callback):
                     self._tell(trainer)  # first: what a killed run was not told, the resumed one would never be
             finally:
                 self.save_last(trainer)
-            self._stop_if_asked(trainer)
+            self.stop_if_asked(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Without a dev split this is the end of an epoch."""
         if self.config.dev is None:
             self.save_last(trainer)
-            self._stop_if_asked(trainer)
+            self.stop_if_asked(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Where the last step was in the middle of an epoch."""
@@ -241,8 +245,9 @@ class Checkpoints(pl.Callback):
         if self.processes.first:  # not sys.stderr: the signal may have come while it was being written to
             os.write(2, b"\nstopping: this step is finished and saved first (once more stops at once)\n")
 
-    def _stop_if_asked(self, trainer: pl.Trainer) -> None:
+    def stop_if_asked(self, trainer: pl.Trainer) -> None:
+        """Raise Interrupted where a process was asked to stop, also after the last step: scoring takes its time too."""
         self.asked = self.processes.any(self.asked)[0]
         with self.processes.together():
-            if self.asked and trainer.global_step < self.steps:
+            if self.asked:
                 raise Interrupted(f"stopped after step {trainer.global_step} of {self.steps}; {self.config.go_on}")
