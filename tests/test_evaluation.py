@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 
@@ -41,6 +42,29 @@ def test_a_threshold_on_na_probs_takes_answers_back(data, tmp_path):
     scores = dokhae.evaluate(data, ANSWERS, "squad-2.0", na_probs=odds, na_prob_thresh=0.5)
     assert (scores["HasAns_exact"], scores["NoAns_exact"]) == (0.0, 100.0)
     assert scores["best_exact"] == pytest.approx(200 / 3)
+
+
+def test_an_infinite_threshold_takes_back_every_answer_or_none(data, tmp_path):
+    odds = tmp_path / "odds.json"
+    odds.write_text(json.dumps({"q1": 0.9, "q2": 0.1, "q3": 0.9}), encoding="utf-8")
+    found = [dokhae.evaluate(data, ANSWERS, "squad-2.0", odds, threshold) for threshold in (math.inf, -math.inf)]
+    assert [scores["HasAns_exact"] for scores in found] == [50.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "with_odds", "threshold", "message"),
+    [
+        ("squad-1.1", False, 0.5, r"is for data with unanswerable questions \(SQuAD 2.0\)"),
+        ("korquad-1.0", False, 0.5, r"is for data with unanswerable questions \(SQuAD 2.0\)"),
+        ("squad-2.0", False, 0.5, "is a threshold of na_probs; give that file too"),
+        ("squad-2.0", True, math.nan, r"is not a number \(nan\)"),
+    ],
+)
+def test_a_threshold_that_would_change_nothing_is_refused(data, tmp_path, benchmark, with_odds, threshold, message):
+    odds = tmp_path / "odds.json"
+    odds.write_text(json.dumps({"q1": 0.9, "q2": 0.1, "q3": 0.9}), encoding="utf-8")
+    with pytest.raises(SettingsError, match=f"^na_prob_thresh {message}"):
+        dokhae.evaluate(data, ANSWERS, benchmark, odds if with_odds else None, threshold)
 
 
 def test_images_add_average_precisions_at_the_end(data, tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dokhae.errors import DataError
+from dokhae.errors import DataError, SettingsError
 from dokhae.files import (
     atomic_path,
     decoded,
@@ -14,6 +14,7 @@ from dokhae.files import (
     parse_json,
     read_json,
     read_text,
+    refuse_full_folder,
     sha256,
     write_json,
     write_text,
@@ -79,6 +80,39 @@ def test_a_folder_or_a_file_in_the_way_is_refused(tmp_path):
         make_folder(tmp_path / "file" / "deep")
 
 
+TOO_LONG = "the name is too long for this file system; name a shorter one"
+
+
+def test_a_name_that_is_too_long_is_refused(tmp_path):
+    path = tmp_path / ("x" * 300)
+    with pytest.raises(DataError, match=f"x: cannot be written: {TOO_LONG}; nothing was changed"):
+        write_text(path, "text")
+    with pytest.raises(DataError, match=f"x: cannot be read: {TOO_LONG}"):
+        read_text(path)
+    for make in (make_folder, refuse_full_folder):
+        with pytest.raises(DataError, match=f"x: cannot be made a folder: {TOO_LONG}"):
+            make(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_longest_name_can_be_written(tmp_path):
+    path = tmp_path / ("가" * 85)  # 255 bytes
+    write_text(path, "text")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_only_a_folder_that_is_new_or_empty_is_taken(tmp_path):
+    refuse_full_folder(tmp_path)
+    refuse_full_folder(tmp_path / "new")
+    (tmp_path / ".one.tmp").touch()  # of a process that was killed
+    refuse_full_folder(tmp_path)
+    (tmp_path / "file").touch()
+    refuse_full_folder(tmp_path / "file" / "deep")  # whoever makes it says that it cannot be made
+    for path in (tmp_path, tmp_path / "file"):
+        with pytest.raises(SettingsError, match="is not an empty folder; name another --out, or wait"):
+            refuse_full_folder(path, ", or wait")
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes with a name")
 def test_a_pipe_or_a_device_is_not_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe")
@@ -113,7 +147,9 @@ def test_text_is_read_as_it_is_but_for_a_byte_order_mark(tmp_path, content, text
     [
         ("서울".encode("cp949"), r"is not UTF-8 \(byte 0\); convert it, for instance with `iconv -f cp949 -t utf-8`"),
         ("Seoul, 서울".encode("cp949"), r"is not UTF-8 \(byte 7\)"),
-        ("서울".encode("utf-16"), r"is not UTF-8 \(byte 0\)"),
+        ("서울".encode("utf-16"), r"is not UTF-8 \(byte 0\); .* `iconv -f utf-16 -t utf-8`"),
+        ("\ufeff서울".encode("utf-16-be"), r"is not UTF-8 \(byte 0\); .* `iconv -f utf-16 -t utf-8`"),
+        ("서울".encode("utf-32"), r"is not UTF-8 \(byte 0\); .* `iconv -f utf-32 -t utf-8`"),
         ("서울".encode()[:-1], r"is not UTF-8 \(byte 3\)"),
         (b"", "is empty"),
         (b" \r\n\t", "is empty"),

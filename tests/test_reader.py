@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+import pickle
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,7 +15,7 @@ from dokhae import Reader
 from dokhae.decoding import DecodingConfig
 from dokhae.encoding import WindowConfig
 from dokhae.encoding.korean import tokenizer_of
-from dokhae.errors import ModelError, SettingsError
+from dokhae.errors import DataError, ModelError, SettingsError
 from dokhae.model import loading
 from dokhae.model.devices import fastest
 from dokhae.model.frozen import FrozenLinear
@@ -79,6 +81,47 @@ def test_progress_counts_questions(readers):
     readers["bert"].predict(EXAMPLES, batch_size=2, progress=seen.append)
     assert seen == sorted(seen)
     assert seen[-1] == len(EXAMPLES) < len(seen)  # windows are more than questions
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_batches_of_no_windows_are_refused(readers, size):
+    for answer in (readers["bert"].predict, lambda *of: list(readers["bert"].predict_alone(*of))):
+        with pytest.raises(SettingsError, match=f"batch_size is {size}; at least 1 is needed"):
+            answer(EXAMPLES, size)
+
+
+@pytest.mark.parametrize(
+    ("question", "context", "message"),
+    [
+        ("a", "\ud800 x", "q7: the context is not valid Unicode: surrogates not allowed"),
+        ("\udc00", "x", "q7: the question is not valid Unicode: surrogates not allowed"),
+        (None, "x", "q7: the question is NoneType, and has to be text"),
+        ("a", b"x", "q7: the context is bytes, and has to be text"),
+    ],
+)
+def test_what_is_no_text_is_refused_by_the_name_of_its_question(readers, question, context, message):
+    with pytest.raises(DataError, match=message):
+        readers["bert"].predict([*EXAMPLES, Example("q7", question, context)])
+    with pytest.raises(DataError, match=f"^{message[4:]}"):
+        readers["bert"](question, context)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_reader_can_be_sent_to_another_process_and_copied(tiny_bert, precision):
+    reader = Reader.load(tiny_bert, "cpu", precision)
+    expected = reader.predict(EXAMPLES)
+    for made in (pickle.loads(pickle.dumps(reader)), copy.deepcopy(reader)):
+        assert any(isinstance(module, FrozenLinear) for module in made.score.model.modules())
+        assert made.predict(EXAMPLES) == expected
+
+
+def test_a_warning_is_said_once_however_its_numbers_change(readers, caplog):
+    reader = readers["bert"].with_windows(WindowConfig(64, overlap=16, max_question_length=20))
+    for number in range(3):  # each with an id of its own
+        long = Example(f"u{number}", "Who was it? " * 30, ENGLISH)
+        reader.predict([long])
+        reader.with_budget(max_windows=1).predict([long])
+    assert caplog.text.count("questions were cut") == 1
 
 
 def test_nothing_asked_is_nothing_answered(readers):
@@ -147,6 +190,8 @@ def test_a_run_folder_stands_for_its_model(tiny_bert, tmp_path):
 def test_what_cannot_be_met_is_refused(tiny_bert, tmp_path):
     with pytest.raises(SettingsError, match="precision fp16 needs a GPU"):
         Reader.load(tiny_bert, "cpu", "fp16")
+    with pytest.raises(SettingsError, match="precision is 'bf-16'; it can be fp32, bf16, fp16 or auto"):
+        Reader.load(tiny_bert, "cpu", "bf-16")
     with pytest.raises(SettingsError, match="device 'tpu' is not here"):
         Reader.load(tiny_bert, "tpu")
     with pytest.raises(ModelError, match="there is no such model folder"):

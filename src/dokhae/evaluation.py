@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,7 @@ def read(
 ) -> Given:
     """What `evaluate` takes, read and checked."""
     row = benchmarks.find(benchmark)
+    _refuse_threshold(na_prob_thresh, row, na_probs is not None)
     if out_image_dir is not None and na_probs is None:
         raise SettingsError("images of curves are drawn over na_probs; give that file too")
     examples = row.read(Path(data), True)
@@ -71,6 +73,20 @@ def read(
     odds = None if na_probs is None else _read_na_probs(Path(na_probs), examples, na_prob_thresh)
     images = None if out_image_dir is None else Path(out_image_dir)
     return Given(examples, answers, row, odds, na_prob_thresh, images)
+
+
+def _refuse_threshold(na_prob_thresh: float, benchmark: benchmarks.Benchmark, has_probs: bool) -> None:
+    """SettingsError for a threshold that says nothing; infinity does: answer always, or never."""
+    if math.isnan(na_prob_thresh):
+        raise SettingsError("na_prob_thresh is not a number (nan), and nothing is above that")
+    if na_prob_thresh == 1.0:
+        return
+    if not benchmark.rule.has_null:
+        raise SettingsError(
+            "na_prob_thresh is for data with unanswerable questions (SQuAD 2.0); score this data without it"
+        )
+    if not has_probs:
+        raise SettingsError("na_prob_thresh is a threshold of na_probs; give that file too")
 
 
 def _read_na_probs(path: Path, examples: Sequence[Example], na_prob_thresh: float) -> Mapping[str, float]:

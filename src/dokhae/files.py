@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -17,6 +19,12 @@ from typing import Any
 from dokhae.errors import DataError, SettingsError
 
 TEMPORARY = ".tmp"  # ends the names of files that are not whole yet
+MARKS = {  # what a file begins with -> its encoding; the longer ones first, for UTF-32's begins with UTF-16's
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 
 
 def read_text(path: Path) -> str:
@@ -32,11 +40,17 @@ def decoded(content: bytes, where: str) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{where}: is not UTF-8 (byte {error.start}); convert it, for instance with `iconv -f cp949 -t utf-8`"
+            f"{where}: is not UTF-8 (byte {error.start}); convert it, for instance with {conversion(content)}"
         ) from None
     if not text or text.isspace():  # without a copy of it
         raise DataError(f"{where}: is empty")
     return text
+
+
+def conversion(beginning: bytes) -> str:
+    """The command that makes UTF-8 of a file that is none, by how it begins: without a mark it is taken for CP949."""
+    encoding = next((name for mark, name in MARKS.items() if beginning.startswith(mark)), "cp949")
+    return f"`iconv -f {encoding} -t utf-8`"
 
 
 @contextlib.contextmanager
@@ -51,7 +65,7 @@ def open_bytes(path: Path) -> Iterator[BufferedReader]:
     except PermissionError:
         raise DataError(f"{path}: no permission to read it; check its owner and mode") from None
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise DataError(f"{path}: cannot be read: {_reason(error)}") from None
 
 
 def refuse_folder(path: Path) -> None:
@@ -84,22 +98,38 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its name when the block ends well, and vanishes when it does not."""
     path = Path(path)
     make_folder(path.parent)
-    if path.is_dir():
-        raise DataError(f"{path}: is a directory; name a file to write")
-    if path.exists() and (not path.is_file() or Path("/dev") in path.absolute().parents):  # it would be replaced
-        raise DataError(f"{path}: is a device or a pipe; name a file to write")
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{TEMPORARY}")
+    # of a long name only the beginning, or what is added to it would make it too long
+    temporary = path.parent / f".{path.name[:50]}.{uuid.uuid4().hex}{TEMPORARY}"
     try:
+        _refuse_other_than_file(path)
         temporary.touch(exist_ok=False)  # with the mode that new files have here
         yield temporary
         if path.exists():
             temporary.chmod(stat.S_IMODE(path.stat().st_mode))
         os.replace(temporary, path)
     except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}; nothing was changed") from None
+        raise DataError(f"{path}: cannot be written: {_reason(error)}; nothing was changed") from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _refuse_other_than_file(path: Path) -> None:
+    """DataError where something has this name that is no file, OSError where nothing can have it."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(mode):
+        raise DataError(f"{path}: is a directory; name a file to write")
+    if not stat.S_ISREG(mode) or Path("/dev") in path.absolute().parents:  # it would be replaced
+        raise DataError(f"{path}: is a device or a pipe; name a file to write")
+
+
+def _reason(error: OSError) -> str:
+    if error.errno == errno.ENAMETOOLONG:
+        return "the name is too long for this file system; name a shorter one"
+    return error.strerror or str(error)
 
 
 def make_folder(path: Path) -> Path:
@@ -107,13 +137,22 @@ def make_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"{path}: cannot be made a folder: {error.strerror or error}") from None
+        raise DataError(f"{path}: cannot be made a folder: {_reason(error)}") from None
     return path
 
 
 def refuse_full_folder(path: Path, otherwise: str = "") -> None:
-    """SettingsError where something is already in the folder that is to be made; `otherwise` adds to the advice."""
-    if path.exists() and (not path.is_dir() or any(not _left_over(each.name) for each in path.iterdir())):
+    """SettingsError where something is already in the folder that is to be made; `otherwise` adds to the advice.
+
+    DataError where it cannot be made, or what is in it cannot be seen.
+    """
+    try:
+        full = not stat.S_ISDIR(path.stat().st_mode) or any(not _left_over(each.name) for each in path.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise DataError(f"{path}: cannot be made a folder: {_reason(error)}") from None
+    if full:
         raise SettingsError(f"{path}: is not an empty folder; name another --out{otherwise}")
 
 
@@ -146,7 +185,7 @@ def json_files(path: Path) -> list[Path]:
     try:
         names = sorted(name for name in os.listdir(path) if name.lower().endswith(".json"))
     except OSError as error:
-        raise DataError(f"{path}: this folder cannot be listed: {error.strerror or error}") from None
+        raise DataError(f"{path}: this folder cannot be listed: {_reason(error)}") from None
     if not names:
         raise DataError(f"{path}: this folder has no .json files; name the folder that holds the KorQuAD 2.x files")
     return [path / name for name in names]

@@ -52,7 +52,11 @@ class Reader:
         self.budget = budget
         self.meter = Meter()  # windows that were read, of how many
         self._trimmer = trimmer(settings.korean_trim)
-        self._said: set[str] = set()
+        self._said: set[str] = set()  # kinds of warnings
+
+    def __reduce__(self) -> tuple[type[Reader], tuple[Any, ...]]:
+        """For pickle, and for a copy: what it was made of. Its meter begins anew."""
+        return type(self), (self.tokenizer, self.score, self.settings, self.longest, self.budget)
 
     @classmethod
     def load(
@@ -101,12 +105,8 @@ class Reader:
     def __call__(self, question: str, context: str) -> Prediction:
         """Answer one question; `.text` is "" (and start and end None) where the reader says there is no answer.
 
-        Raises DataError for text that is not valid Unicode (half of a surrogate pair).
+        Raises DataError for what is not text, or not valid Unicode (half of a surrogate pair).
         """
-        try:
-            (question + context).encode()
-        except UnicodeEncodeError as error:
-            raise DataError(f"question or context: not valid Unicode: {error.reason}; mend the text") from None
         return self.predict([Example(id="", question=question, context=context)])[0]
 
     def predict(
@@ -115,7 +115,10 @@ class Reader:
         batch_size: int = 32,
         progress: Callable[[int], None] = lambda done: None,
     ) -> list[Prediction]:
-        """One prediction for each example, in their order. progress is called with the questions done."""
+        """One prediction for each example, in their order. progress is called with the questions done.
+
+        Raises DataError as __call__, SettingsError for a batch_size below 1.
+        """
         return list(self.predict_each(examples, batch_size, progress))
 
     def predict_each(
@@ -129,9 +132,10 @@ class Reader:
 
         world: the processes that share the work; each of them is given all predictions.
         """
+        _refuse_no_text(examples)
         cut: set[int] = set()
         yield from predict_each(examples, self._features_of(examples, cut), self._way(batch_size, world), progress)
-        self._say(cut_questions(examples, sorted(cut), self.settings.windows))
+        self._say("cut", cut_questions(examples, sorted(cut), self.settings.windows))
 
     def predict_alone(
         self,
@@ -144,9 +148,10 @@ class Reader:
 
         Nothing is shared: a page is tokenized for each of its questions. Raises SettingsError in several processes.
         """
+        _refuse_no_text(examples)
         cut: set[int] = set()
         yield from predict_alone(examples, self._features_of(examples, cut), self._way(batch_size, world), progress)
-        self._say(cut_questions(examples, sorted(cut), self.settings.windows))
+        self._say("cut", cut_questions(examples, sorted(cut), self.settings.windows))
 
     def _features_of(self, examples: Sequence[Example], cut: set[int]) -> Callable[[range], Features]:
         """What builds the features of a portion of them; it adds the numbers of cut questions to `cut`."""
@@ -156,7 +161,7 @@ class Reader:
             features = build_features(part, self.tokenizer, self.settings.windows)
             cut.update((features.truncated_questions + portion.start).tolist())
             if portion.start == 0:
-                self._say(korean_warning(part, features, self.tokenizer))
+                self._say("korean", korean_warning(part, features, self.tokenizer))
             return features
 
         return features_of
@@ -180,10 +185,10 @@ class Reader:
         html, window = self.settings.pages is not None, self.settings.windows.max_length
         return self.settings.decoding.for_contexts(html, window)
 
-    def _say(self, line: str | None) -> None:
-        """Warn, but once: a server would say it with every question."""
-        if line is not None and line not in self._said:
-            self._said.add(line)
+    def _say(self, kind: str, line: str | None) -> None:
+        """Warn, but once of each kind: a server would do it with every question, each with numbers of its own."""
+        if line is not None and kind not in self._said:
+            self._said.add(kind)
             log.warning(line)
 
     def with_null_threshold(self, threshold: NullThreshold | None) -> Reader:
@@ -208,10 +213,33 @@ class Reader:
         The windows that share most with the question are read first, and one is always read; the answer is the best of
         what was read. None: no bound. Raises SettingsError for less than 1 window, or 0 ms.
         """
-        return Reader(self.tokenizer, self.score, self.settings, self.longest, Budget(max_windows, latency_ms))
+        return self._like(self.settings, Budget(max_windows, latency_ms))
 
     def _with(self, **changed: Any) -> Reader:  # noqa: ANN401 - fields of ReaderSettings
-        return Reader(self.tokenizer, self.score, replace(self.settings, **changed), self.longest, self.budget)
+        return self._like(replace(self.settings, **changed), self.budget)
+
+    def _like(self, settings: ReaderSettings, budget: Budget) -> Reader:
+        made = Reader(self.tokenizer, self.score, settings, self.longest, budget)
+        made._said = self._said
+        return made
+
+
+def _refuse_no_text(examples: Sequence[Example]) -> None:
+    """DataError for a question or context that is not text, or not valid Unicode."""
+    before = None
+    for example in examples:
+        parts = [("question", example.question)]
+        if example.context is not before:  # once, where its questions come one after another
+            before = example.context
+            parts.append(("context", before))
+        for name, text in parts:
+            whose = f"{example.id}: the {name}" if example.id else f"the {name}"
+            if not isinstance(text, str):
+                raise DataError(f"{whose} is {type(text).__name__}, and has to be text")
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise DataError(f"{whose} is not valid Unicode: {error.reason}; mend the text") from None
 
 
 def _refuse_classifier(folder: Path | None) -> None:

@@ -81,8 +81,10 @@ def plan(
     """Batches of windows, longest first, so that padding is little and a lack of memory shows at once.
 
     windows: the ascending numbers of those that are read; None: of all. tokens: of a batch, at most, unless it is one
-    window; None: any number.
+    window; None: any number. Raises SettingsError for a batch_size below 1.
     """
+    if batch_size < 1:
+        raise SettingsError(f"batch_size is {batch_size}; at least 1 is needed")
     windows = np.arange(features.window_count) if windows is None else windows
     lengths = sequence_lengths(features, layout, windows)
     places = np.argsort(-lengths, kind="stable")

@@ -81,6 +81,20 @@ def test_markup_in_a_text_is_text(dokhae, tiny_bert, write):
     assert "[bold]Ann[/bold] sang [/red]." in shown.out
 
 
+def test_a_terminal_is_shown_signs_for_what_it_would_obey(dokhae, tiny_bert, write, monkeypatch):
+    text = "Ann\x1b]0;title\x07 sang\x1b[2J in\x9b31m 1704\x7f.\nBob\x08 slept."
+    options = ("ask", "Who?", "--model", tiny_bert, "--context", write("a.txt", text), "--top", 2)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", dokhae(*options).out)  # without rich's own colours
+    assert "Ann␛]0;title␇ sang␛[2J in\ufffd31m 1704␡.\nBob␈ slept." in shown
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", shown)
+    monkeypatch.delenv("FORCE_COLOR")
+    assert "sang\x1b[2J in\x9b31m 1704\x7f." in dokhae(*options).out
+    found = answer(dokhae(*options, "--format", "json"))
+    assert text[found["start"] : found["end"]] == found["answer"] != ""
+
+
 def test_no_answer_has_no_offsets(dokhae, silent, article):
     options = ("ask", "수도는?", "--model", silent, "--context", article)
     found = answer(dokhae(*options, "--format", "json"))

@@ -99,6 +99,55 @@ def test_na_probs_that_do_not_fit_are_refused(refusal, questions, write, benchma
     assert message in refusal("evaluate", questions, answers, "--benchmark", benchmark, "--na_probs", path)
 
 
+@pytest.mark.parametrize(
+    ("benchmark", "message"),
+    [
+        ("squad-1.1", "na_prob_thresh is for data with unanswerable questions (SQuAD 2.0); score this data without it"),
+        ("squad-2.0", "na_prob_thresh is a threshold of na_probs; give that file too"),
+    ],
+)
+def test_a_threshold_without_na_probs_is_refused(refusal, questions, write, benchmark, message):
+    answers = write("p.json", {"q1": "서울", "q2": "1704"})
+    assert refusal("evaluate", questions, answers, "--benchmark", benchmark, "--na_prob_thresh", 0.5) == message
+
+
+@pytest.mark.parametrize("option", ["--out", "--errors_out"])
+def test_an_output_with_too_long_a_name_is_refused(refusal, questions, write, tmp_path, option):
+    answers, path = write("p.json", {"q1": "서울", "q2": "1704"}), tmp_path / ("x" * 300)
+    line = refusal("evaluate", questions, answers, "--benchmark", "korquad-1.0", option, path)
+    assert line == (
+        f"{path}: cannot be written: the name is too long for this file system; name a shorter one; nothing was changed"
+    )
+
+
+def test_long_lists_of_na_probs_are_cut(refusal, questions, write):
+    answers, odds = write("p.json", {"q1": "서울", "q2": "1704"}), write("o.json", {"q1": [0.5] * 99, "q2": 1})
+    line = refusal("evaluate", questions, answers, "--benchmark", "squad-2.0", "--na_probs", odds)
+    assert line == f"{odds}: question q1 has [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, ...], not a number"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["d.json", "p.json", "--benchmark", "squad-1.1", "--run", "runs/one"],
+            "--benchmark does not go with --run, which takes a run's own dev file; leave it out",
+        ),
+        (
+            ["--run=runs/one", "--na-prob-thresh=0.5"],
+            "--na_prob_thresh does not go with --run, which takes a run's own dev file; leave it out",
+        ),
+        (
+            ["d.json", "p.json", "--benchmark", "squad-1.1", "--checkpoints", "all"],
+            "--checkpoints goes with --run only; name the run, or leave it out",
+        ),
+        (["--run", "runs/one", "--chekpoints", "all"], "--chekpoints is not an option; did you mean checkpoints?"),
+    ],
+)
+def test_options_of_files_and_of_runs_do_not_mix(refusal, words, message):
+    assert refusal("evaluate", *words) == message
+
+
 def test_images_without_na_probs_are_refused(refusal, questions, tmp_path):
     line = refusal("evaluate", questions, questions, "--benchmark", "squad-2.0", "--out_image_dir", tmp_path / "i")
     assert line == "images of curves are drawn over na_probs; give that file too"

@@ -109,6 +109,12 @@ def test_batches_of_one_give_the_same_answers(dokhae, questions, trained, tmp_pa
     assert files(tmp_path / "1")["p.json"] == files(tmp_path / "32")["p.json"]
 
 
+@pytest.mark.parametrize("devices", [0, -1])
+def test_less_than_one_process_is_refused(dokhae, questions, trained, tmp_path, devices):
+    outcome = dokhae("predict", questions, "--model", trained, "--out", tmp_path / "p.json", "--devices", devices)
+    assert (outcome.code, outcome.err) == (2, f"dokhae: devices is {devices}; it has to be at least 1\n")
+
+
 @pytest.mark.parametrize("devices", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_processes_that_share_the_questions_write_the_same_bytes(dokhae, write, trained, tmp_path, devices):
     many = write("many.json", squad_of(45))

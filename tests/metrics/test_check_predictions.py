@@ -43,6 +43,31 @@ def test_a_file_that_is_no_object_is_refused(predictions):
         check_predictions(EXAMPLES, predictions, ENGLISH_WORDS, "p.json")
 
 
+def test_a_file_of_questions_is_refused():
+    questions = {"version": "1.1", "data": [{"paragraphs": [{"context": "The Nile.", "qas": []}]}]}
+    with pytest.raises(DataError, match=r"^p.json: holds questions \(in the field 'data'\), not predictions; name"):
+        check_predictions(EXAMPLES, questions, ENGLISH_WORDS, "p.json")
+
+
+def test_an_n_best_file_is_told_from_the_file_of_answers():
+    lists = dict.fromkeys(COMPLETE, [{"text": "Nile", "probability": 0.5}] * 20)
+    with pytest.raises(DataError) as caught:
+        check_predictions(EXAMPLES, lists, ENGLISH_WORDS, "p.json")
+    assert str(caught.value) == (
+        "p.json: question q1: there are several candidates, as in an n-best file; "
+        "give the file of answers, predictions.json"
+    )
+
+
+@pytest.mark.parametrize(
+    "prediction", [["Blue Nile"] * 1000, ["Nile" * 1000] * 5, {"text": ["Nile" * 9] * 9, "more": [1]}]
+)
+def test_of_a_long_prediction_only_the_beginning_is_quoted(prediction):
+    with pytest.raises(DataError, match=r"the prediction is .{50,59}…, not a text; write '' for no answer$") as caught:
+        check_predictions(EXAMPLES, COMPLETE | {"q2": prediction}, ENGLISH_WORDS, "p.json")
+    assert len(str(caught.value)) < 150
+
+
 def test_an_answer_that_is_no_text_names_its_question():
     with pytest.raises(DataError, match="p.json: question q2: the prediction is None, not a text"):
         check_predictions(EXAMPLES, COMPLETE | {"q2": None}, ENGLISH_WORDS, "p.json")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
-from dokhae.errors import SettingsError
+from dokhae.errors import OutOfMemory, SettingsError
+from dokhae.model.answering import explained_memory
 from dokhae.model.devices import autocast, bf16_units, choose_device, choose_precision, fastest, usable_precision
 
 
@@ -88,3 +90,11 @@ def test_fp32_is_not_mixed():
         assert not torch.is_autocast_enabled("cpu")
     with autocast(torch.device("cpu"), "bf16"):
         assert torch.is_autocast_enabled("cpu")
+
+
+@pytest.mark.parametrize("make", [lambda: torch.empty(1 << 44), lambda: np.empty(1 << 46)])
+def test_memory_that_a_cpu_does_not_have_is_explained_too(make):
+    with pytest.raises(OutOfMemory, match="too little memory on the device .*lower batch_size"), explained_memory():
+        make()
+    with pytest.raises(RuntimeError, match="something else"), explained_memory():
+        raise RuntimeError("something else")

@@ -17,7 +17,7 @@ from dokhae.tasks import ClassPrediction
 from dokhae.tasks.outputs import read_predictions, write_predictions
 from dokhae.tasks.scoring import score_predictions
 from dokhae.tasks.source import TextSource
-from dokhae.training.checkpoints import Checkpoints, Interrupted
+from dokhae.training.checkpoints import Checkpoints, Diverged, Interrupted
 from dokhae.training.module import TrainingModule
 from tasks.small import config, pairs, singles, write_table
 from tiny_models import make_model
@@ -101,6 +101,12 @@ def test_the_best_epoch_can_be_chosen_by_the_score_of_the_task(encoder, tmp_path
     )
     (best,) = (tmp_path / "run" / "checkpoints").glob("best-*")
     assert best.name.endswith(f"dev_score={result['scores']['score']:.4f}.ckpt")
+
+
+def test_a_divergence_that_only_the_validation_shows_is_called_one(encoder, tmp_path):
+    settings = config(encoder, singles(tmp_path / "d.tsv"), tmp_path / "run", max_steps=1, learning_rate=1e30, **OWN)
+    with pytest.raises(Diverged, match="dev split are not finite after step 1: training has diverged; lower learning"):
+        tasks.train(settings, show=False)
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(encoder, tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from dokhae.data import read_examples
 from dokhae.errors import DataError, SettingsError, TrainingError
 from dokhae.files import sha256
 from dokhae.training import KeepConfig, OptimizerConfig
+from dokhae.training.checkpoints import Diverged
 from tiny_models import make_model
 from training.small import FEW, config, equal, weights, write_squad
 
@@ -196,6 +197,21 @@ def test_nan_loss_stops_names_the_step_and_keeps_the_last_good_checkpoint(tmp_pa
     assert last["global_step"] >= 1
     assert all(bool(torch.isfinite(weight).all()) for weight in last["state_dict"].values())
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
+
+
+def test_a_divergence_that_only_the_validation_shows_is_called_one(tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    model, changes = make_model("bert", tmp_path / "encoder"), {"epochs": 1, "batch_size": 6, "learning_rate": 1e30}
+    with pytest.raises(Diverged, match="dev split are not finite after step 1: training has diverged; lower learning"):
+        dokhae.train(config(model, data, tmp_path / "run", **changes), show=False)
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
+
+
+def test_windows_that_are_more_than_batch_tokens_are_counted(tmp_path, caplog):
+    data = write_squad(tmp_path / "few.json", FEW)
+    model = make_model("bert", tmp_path / "encoder")
+    dokhae.train(config(model, data, tmp_path / "run", epochs=1, batch_tokens=10), show=False)
+    assert "of 6 windows have more than the 10 tokens of batch_tokens; each is a batch of its own" in caplog.text
 
 
 def test_broken_weights_are_never_saved_over_good_ones(tmp_path):

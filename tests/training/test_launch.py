@@ -117,6 +117,11 @@ def test_what_can_be_seen_before_is_said_before_processes_are_started(folder, tm
     monkeypatch.setenv("NODE_RANK", "0")
     with pytest.raises(SettingsError, match="nodes above 1 need MASTER_PORT in the environment"):
         dokhae.train(changes, show=False)
+    monkeypatch.setenv("MASTER_PORT", "29500")
+    monkeypatch.setenv("NODE_RANK", "2")
+    with pytest.raises(SettingsError, match="NODE_RANK is 2, and of 2 nodes the last one has 1; number them from 0"):
+        dokhae.train(changes, show=False)
+    monkeypatch.setenv("NODE_RANK", "0")
     monkeypatch.setenv("MASTER_PORT", "http")
     with pytest.raises(SettingsError, match="MASTER_PORT is 'http' and NODE_RANK '0'; they have to be numbers"):
         dokhae.train(changes, show=False)
@@ -158,7 +163,7 @@ def test_ctrl_c_saves_the_last_step_and_resuming_ends_with_the_same_weights(numb
     code, said = started.end()
     assert code == 130
     assert "Traceback" not in said
-    assert said.count("stopping: this step is finished and saved first") == 1
+    assert said.count("stopping") == said.count("stopping (once more stops at once)") == 1
     stopped = re.search(r"dokhae: stopped after step (\d+) of 200; go on with: dokhae train --resume", said)
     assert int(stopped[1]) == step_of(out) < 200
     assert json.loads((out / "run.json").read_text())["status"] == "interrupted"
@@ -173,7 +178,23 @@ def test_ctrl_c_before_the_first_step_starts_nothing_again(folder, tmp_path):
     os.killpg(started.process.pid, signal.SIGINT)
     code, said = started.end()
     assert code == 130
-    assert said.endswith(f"dokhae: stopped; go on with: dokhae train --resume {tmp_path / 'run'}\n")
+    assert said.endswith("dokhae: stopped; start it again\n")
+
+
+@pytest.mark.slow
+def test_a_script_that_its_processes_would_start_again_is_told_what_it_lacks(folder, tmp_path):
+    script, out = tmp_path / "script.py", tmp_path / "run"
+    script.write_text(
+        f"import dokhae\nfrom dokhae.training import TrainConfig\ndokhae.train(TrainConfig("
+        f"benchmark='korquad-1.0', model={str(folder / 'encoder')!r}, train={str(folder / 'few.json')!r}, "
+        f"dev=None, out={str(out)!r}, max_length=64, device='cpu', devices=2), show=False)\n"
+    )
+    code, said = Started([sys.executable, str(script)], tmp_path).end()
+    assert code == 1
+    assert "imports the script that has started them; put what it does below `if __name__" in said
+    assert said.count("Traceback") == 1  # the script's own, which handles no errors
+    assert "failed 4 times, the last time with exit code 1 (what it said is above); start it again" in said
+    assert not out.exists()
 
 
 def terminated():
@@ -194,7 +215,7 @@ def refused():
     ("task", "asked", "code", "word"),
     [
         (terminated, False, 130, None),
-        (terminated, True, 130, Failure(Interrupted, "stopped; go on")),
+        (terminated, True, 130, Failure(Interrupted, "stopped; start it again")),
         (stopped_while_it_ends, False, 130, None),
         (stopped_while_it_ends, True, 130, Failure(Interrupted, "stopped at once; go on")),
         (refused, False, 2, Failure(SettingsError, "a mistake")),
@@ -204,7 +225,7 @@ def test_only_who_was_asked_to_stop_says_that_all_were_stopped(task, asked, code
     """Else the one that is left where another was killed would end the training, and nothing would be started again."""
     if asked:
         (tmp_path / ASKED).touch()
-    order = Order(config(tmp_path, tmp_path, tmp_path), task, "go on", tmp_path, None)
+    order = Order(config(tmp_path, tmp_path, tmp_path), task, tmp_path, None)
     process = PROCESSES.Process(target=work, args=(order,))
     process.start()
     process.join(PATIENCE)
@@ -226,12 +247,14 @@ def launches(order):
 
 
 def test_no_process_goes_on_without_who_has_launched_it(tmp_path):
-    order = Order(config(tmp_path, tmp_path, tmp_path), partial(writes_when_it_ends, tmp_path), "go on", tmp_path, None)
+    (folder := tmp_path / "order").mkdir()
+    order = Order(config(tmp_path, tmp_path, tmp_path), partial(writes_when_it_ends, tmp_path), folder, None)
     launcher = PROCESSES.Process(target=launches, args=(order,))
     launcher.start()
     wait_until((tmp_path / "begun").exists, PATIENCE)
     launcher.kill()  # which cannot tell the other one
     wait_until((tmp_path / "ended").exists, PATIENCE)
+    wait_until(lambda: not folder.exists(), PATIENCE)
 
 
 @pytest.mark.slow

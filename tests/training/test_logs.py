@@ -42,3 +42,14 @@ def test_the_loss_that_is_shown_is_a_batchs_however_many_make_a_step(capsys, mon
     trainer.global_step = 1
     progress.on_train_batch_end(trainer, None, {"loss": torch.tensor(1.5)})  # a third of it, as Lightning has it
     assert "loss 4.500" in capsys.readouterr().err
+
+
+def test_the_loss_beside_an_epochs_scores_is_that_of_its_last_batch(capsys):
+    progress = Progress(10, True, lambda scores: "dev F1 50.00")
+    trainer = SimpleNamespace(accumulate_grad_batches=1, global_step=0, is_last_batch=False, callback_metrics={})
+    progress.on_train_start(trainer, None)
+    for step in (1, 2, 3):
+        trainer.global_step, trainer.is_last_batch = step, step == 3
+        progress.on_train_batch_end(trainer, None, {"loss": torch.tensor(float(step))})
+    progress.on_validation_end(trainer, None)
+    assert "train: 3/10 steps" in (said := capsys.readouterr().err) and said.endswith("loss 3.000  dev F1 50.00\n")

@@ -217,7 +217,7 @@ def fails_late(rank, changes, where, who):
 @pytest.mark.parametrize(
     ("where", "who", "kind", "message"),
     [
-        ("validation", 1, NotFinite, "the model's logits are not finite"),
+        ("validation", 1, Diverged, "the logits of the dev split are not finite after step 3: training has diverged"),
         ("scoring", 1, OutOfMemory, "too little memory on the device"),
         pytest.param("scoring", 0, OutOfMemory, "too little memory on the device", marks=pytest.mark.slow),
     ],
@@ -431,9 +431,9 @@ def test_fsdp_is_refused_where_it_cannot_be(kind, changes, message, tmp_path):
 
 
 def test_more_processes_than_cores_are_only_slow(caplog):
-    cluster.check_devices(cluster.cores(), "cpu")
+    cluster.warn_of_few_cores(cluster.cores(), "cpu")
     assert not caplog.text
-    cluster.check_devices(cluster.cores() + 1, "cpu")
+    cluster.warn_of_few_cores(cluster.cores() + 1, "cpu")
     assert "they will be slower than" in caplog.text
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from dokhae.types import Prediction
 
 log = logging.getLogger("dokhae")
+# for what a terminal would obey, the signs that Unicode has for it; \r stays, as rich drops it
+SIGNS = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"}
+SIGNS |= {0x7F: 0x2421, **dict.fromkeys(range(0x80, 0xA0), 0xFFFD)}
 
 
 def command(args: list[str]) -> Callable[..., Any]:
@@ -84,7 +87,7 @@ def ask(
         return
     show(prediction, text, top)
     if reader.settings.pages is not None and prediction.text:
-        log.info("as one sees it:\n%s", clean(prediction.text))
+        log.info("as one sees it:\n%s", clean(prediction.text).translate(SIGNS))
     if threshold is not None:
         log.info(threshold.described())
 
@@ -109,22 +112,23 @@ def show(prediction: Prediction, context: str, top: int, around: int = 300) -> N
     from rich.text import Text
 
     console = Console(highlight=False, soft_wrap=True)
+    signs = SIGNS if console.is_terminal else {}
     if prediction.start is None or prediction.end is None:
         console.print(f"[bold]no answer[/bold]  (probability {prediction.probability:.3f})")
     else:
         first, last = max(prediction.start - around, 0), min(prediction.end + around, len(context))
         shown = Text.assemble(  # of pieces: a Text drops \r and its like, so it has other offsets
-            ("…" if first else "") + context[first : prediction.start],
-            (prediction.text, "bold black on yellow"),
-            context[prediction.end : last] + ("…" if last < len(context) else ""),
+            ("…" if first else "") + context[first : prediction.start].translate(signs),
+            (prediction.text.translate(signs), "bold black on yellow"),
+            context[prediction.end : last].translate(signs) + ("…" if last < len(context) else ""),
         )
-        line = Text(prediction.text, style="bold")
+        line = Text(prediction.text.translate(signs), style="bold")
         line.append(
             f"  (characters {prediction.start} to {prediction.end}, probability {prediction.probability:.3f})", "dim"
         )
         console.print(line)
         console.print(shown)
     for place, candidate in enumerate(prediction.n_best[:top] if top > 1 else (), 1):
-        row = Text(f"{place:3}  {candidate.probability:.3f}  {candidate.text}")
+        row = Text(f"{place:3}  {candidate.probability:.3f}  {candidate.text.translate(signs)}")
         row.append(f"  ({candidate.start} to {candidate.end})", "dim")
         console.print(row)

@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 
 def command(args: list[str]) -> Callable[..., Any]:
     """Score a file of predictions, or (with --run) the checkpoints of a run."""
-    return evaluate_run if any(arg.partition("=")[0] == "--run" for arg in args) else evaluate
+    from dokhae.cli.configuration import option, option_types
+    from dokhae.errors import SettingsError
+
+    given = [option(arg) for arg in args if arg.startswith("--")]
+    chosen, other = (evaluate_run, evaluate) if "run" in given else (evaluate, evaluate_run)
+    strange = option_types(other).keys() - option_types(chosen).keys()
+    for name in given:
+        if name in strange and chosen is evaluate_run:
+            raise SettingsError(f"--{name} does not go with --run, which takes a run's own dev file; leave it out")
+        if name in strange:
+            raise SettingsError(f"--{name} goes with --run only; name the run, or leave it out")
+    return chosen
 
 
 def evaluate(

@@ -99,6 +99,8 @@ def predict(
         os.environ.setdefault(name, value)
     if batch_size < 1:
         raise SettingsError(f"batch_size is {batch_size}; at least 1 is needed")
+    if devices is not None and devices < 1:
+        raise SettingsError(f"devices is {devices}; it has to be at least 1")
     refuse_folder(out)  # now, not when all is computed
     budget, timed = Budget(max_windows, latency_ms), [out.with_name(LATENCY_FILE)] if latency else []
     if timed or latency_ms is not None:
@@ -133,7 +135,7 @@ def predict(
         from dokhae.training.launch import launch
 
     if needed(asked):
-        launch(asked, partial(answer_together, asked), "start it again")
+        launch(asked, partial(answer_together, asked))
     else:
         answer_together(asked)
 
@@ -159,6 +161,7 @@ class Questions:
     windows: WindowChanges
     decoding: DecodingChanges
     nodes: int = 1  # several are torchrun's or SLURM's to start
+    go_on: str = "start it again"  # what to do after it was stopped
 
 
 def answer_together(asked: Questions) -> None:

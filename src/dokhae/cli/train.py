@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -76,6 +77,8 @@ def reproduce(reproduce: Path, out: Path | None = None, trust_remote_code: bool 
 @contextlib.contextmanager
 def one_voice() -> Iterator[None]:
     """An error that all processes of a launcher have is said by the first one alone; all exit with its code."""
+    # read when torch is imported: else its C++ writes a stack for each error that it raises, and that is explained
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
     try:
         yield
     except DokhaeError as error:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 from dokhae.errors import DataError
 from dokhae.metrics.rules import Rule
+from dokhae.metrics.scores import no_text
 from dokhae.types import Example
 
 
@@ -19,6 +20,8 @@ def check_predictions(examples: Iterable[Example], predictions: object, rule: Ru
         raise DataError(
             f"{where}: holds a {type(predictions).__name__}; write one object of question id -> answer text"
         )
+    if isinstance(predictions.get("data"), list):
+        raise DataError(f"{where}: holds questions (in the field 'data'), not predictions; name the predictions file")
     _refuse_other_than_text(predictions, where)
     missing = [id for id in ids if id not in predictions]
     if ids and len(missing) == len(ids):
@@ -37,7 +40,7 @@ def check_predictions(examples: Iterable[Example], predictions: object, rule: Ru
 def _refuse_other_than_text(predictions: dict[object, object], where: str) -> None:
     for id, text in predictions.items():
         if not isinstance(text, str):
-            raise DataError(f"{where}: question {id}: the prediction is {text!r}, not a text; write '' for no answer")
+            raise DataError(f"{where}: question {id}: {no_text(text)}")
 
 
 def _warnings(ids: list[str], missing: list[str], predictions: Collection[object], where: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from dokhae.errors import DataError
@@ -48,6 +49,19 @@ def score_in_order(examples: Iterable[Example], predictions: Mapping[str, str], 
     return [_score_example(example, predictions, rule) for example in examples]
 
 
+def no_text(prediction: object) -> str:
+    """What to say of a prediction that is no text."""
+    if isinstance(prediction, list) and prediction and isinstance(prediction[0], dict) and "text" in prediction[0]:
+        return "there are several candidates, as in an n-best file; give the file of answers, predictions.json"
+    return f"the prediction is {shortened(prediction)}, not a text; write '' for no answer"
+
+
+def shortened(value: object, limit: int = 60) -> str:
+    """A value for a message, cut after `limit` characters."""
+    text = reprlib.repr(value)  # which looks at its first items only
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
 def has_answer_by_id(examples: Iterable[Example]) -> dict[str, bool]:
     """Whether each question has a gold answer, even one that normalises to nothing."""
     return {example.id: bool(example.answers) for example in examples}
@@ -61,7 +75,7 @@ def _score_example(example: Example, predictions: Mapping[str, str], rule: Rule)
         except DataError as error:
             raise DataError(f"question {example.id}: {error}") from None
     if example.id in predictions:
-        raise DataError(f"question {example.id}: the prediction is {prediction!r}, not a text; write '' for no answer")
+        raise DataError(f"question {example.id}: {no_text(prediction)}")
     if not rule.missing_scores_zero:
         raise DataError(f"question {example.id} has no prediction: the official script fails on that; write ''")
     return 0.0, 0.0

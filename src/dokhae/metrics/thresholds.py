@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dokhae.errors import DataError
 from dokhae.metrics.rules import Rule
-from dokhae.metrics.scores import has_answer_by_id, score_each
+from dokhae.metrics.scores import has_answer_by_id, score_each, shortened
 from dokhae.types import Example
 
 
@@ -91,4 +91,4 @@ def check_null_scores(null_scores: Mapping[str, float], ids: Iterable[str], what
     for id in ids:
         value = null_scores[id]
         if not isinstance(value, (int, float)) or math.isnan(value):
-            raise DataError(f"{what}: question {id} has {value!r}, not a number")
+            raise DataError(f"{what}: question {id} has {shortened(value)}, not a number")

@@ -49,7 +49,9 @@ def explained_memory() -> Iterator[None]:
     """OutOfMemory with advice where the device has too little memory."""
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except (RuntimeError, MemoryError) as error:  # a GPU's, torch's on a CPU, numpy's
+        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "can't allocate memory" not in str(error):
+            raise
         reason = str(error).partition(".")[0]
         raise OutOfMemory(
             f"too little memory on the device ({reason}); lower batch_size or batch_tokens (in training, raise "

@@ -31,6 +31,8 @@ def choose_precision(precision: str, device: str) -> Precision:
     """Turn "auto" into the fastest precision of a device; SettingsError for one that it cannot train or run in."""
     if precision == "auto":
         return fastest(device)[0]
+    if precision not in ("fp32", *AUTOCAST):
+        raise SettingsError(f"precision is {precision!r}; it can be fp32, {', '.join(AUTOCAST)} or auto")
     if precision == "fp16" and device == "cpu":
         raise SettingsError("precision fp16 needs a GPU; on the CPU use bf16 or fp32")
     if precision == "bf16" and device == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):

@@ -35,6 +35,13 @@ class FrozenLinear(nn.Module):
         self.weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach().to(dtype), ROWS)
         self.bias = None if layer.bias is None else layer.bias.detach().to(dtype)
 
+    def __getstate__(self) -> dict[str, Any]:  # what oneDNN has ordered can neither be copied nor sent
+        return self.__dict__ | {"weight": self.weight.to_dense()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(self.weight, ROWS)
+
     def forward(self, values: Tensor) -> Tensor:
         """(..., in) -> (..., out)."""
         kind, form = self.activation

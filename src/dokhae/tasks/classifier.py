@@ -153,6 +153,8 @@ class Classifier:
     def __call__(self, first: str, second: str | None = None) -> ClassPrediction:
         """The class of one text or pair. DataError for text that is empty or not valid Unicode."""
         for text in (first, *([] if second is None else [second])):
+            if not isinstance(text, str):
+                raise DataError(f"a text is {type(text).__name__}; it has to be a string")
             if not text.strip():
                 raise DataError("a text is empty; there is nothing to tell of it")
             try:

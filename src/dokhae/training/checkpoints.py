@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import multiprocessing
 import os
 import signal
 import threading
@@ -242,7 +243,9 @@ class Checkpoints(pl.Callback):
         if self.asked:
             raise Interrupted(f"stopped at once; {self.config.go_on}")
         self.asked = True
-        if self.processes.first:  # not sys.stderr: the signal may have come while it was being written to
+        # who launches processes says so itself: it also stops those that are left where another one was killed
+        launched = multiprocessing.parent_process() is not None
+        if self.processes.first and not launched:  # not sys.stderr: the signal may have come while that was written to
             os.write(2, b"\nstopping: this step is finished and saved first (once more stops at once)\n")
 
     def stop_if_asked(self, trainer: pl.Trainer) -> None:

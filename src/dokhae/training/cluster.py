@@ -54,6 +54,10 @@ class Asked(Protocol):
     def nodes(self) -> int:
         """Machines."""
 
+    @property
+    def go_on(self) -> str:
+        """What to do after it was stopped."""
+
 
 def asked(config: Asked) -> int:
     """Processes that are wanted; those of its launcher are more where `devices` is left open."""
@@ -77,12 +81,16 @@ def check_size(config: Asked, environment: Environment) -> None:
 
 
 def check_devices(count: int, device: str) -> None:
-    """SettingsError where this machine has fewer devices than processes are asked for; a warning for few cores."""
+    """SettingsError where this machine has fewer devices than processes are asked for."""
     if device == "cuda" and torch.cuda.device_count() < count:
         raise SettingsError(f"{count} devices are asked for, and {socket.gethostname()} has "
                             f"{torch.cuda.device_count()}; lower --devices")  # fmt: skip
     if device == "mps" and count > 1:
         raise SettingsError(f"{count} devices are asked for, and mps is one; use --devices 1")
+
+
+def warn_of_few_cores(count: int, device: str) -> None:
+    """Where more processes share this machine than it has cores."""
     if device == "cpu" and count > cores():
         log.warning("%d processes share %d cores: they will be slower than %d", count, cores(), cores())
 

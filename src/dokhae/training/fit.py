@@ -59,9 +59,9 @@ def fit(
         cluster.check_place(config.strategy, choose_device(config.device))
         if not resumed and config.nodes == 1:  # of several, another one may have begun
             refuse_taken(config.out)
-        return dict(launch(config, partial(fit, config, task, show, None, resumed, before), config.go_on))
+        return dict(launch(config, partial(fit, config, task, show, None, resumed, before)))
     device = choose_device(config.device)
-    meeting = joined(config, device, config.go_on)
+    meeting = joined(config, device)
     with isolated(), explained_disk(config), meeting as processes, contextlib.ExitStack() as held:
         with processes.together():
             config = settled(config, device, processes, task)
@@ -99,6 +99,10 @@ def _fit(
     steps = step_count(config, len(batches))
     if config.batch_tokens is not None:
         log.info("batches of up to %d tokens: %.1f windows on average", config.batch_tokens, batches.mean_windows)
+        longer = int((batches.lengths > config.batch_tokens).sum())
+        if longer:
+            log.warning("%d of %d windows have more than the %d tokens of batch_tokens; each is a batch of its own",
+                        longer, len(batches.lengths), config.batch_tokens)  # fmt: skip
     if len(batches.chosen) < data.train.features.window_count:
         log.info("training: on %d of %d windows", len(batches.chosen), data.train.features.window_count)
     log.info("training: %d steps on %s in %s%s", steps, device, config.precision, processes.in_words())
@@ -113,7 +117,7 @@ def _fit(
     with contextlib.ExitStack() as record, explained_memory():
         if processes.first:
             record.enter_context(runs.recorded(config, loaded.identity, device, steps, processes.hosts))
-        record.enter_context(explained_loss(config.go_on))  # the record has to know it from a failure
+        record.enter_context(explained_loss(config))  # the record has to know it from a failure
         _train(module, data, checkpoints, device, show)
         if config.strategy == "fsdp":  # whose parts of the weights are of no use to others
             module.model = loaded.anew()

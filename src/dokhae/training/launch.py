@@ -9,6 +9,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -40,19 +41,22 @@ OWN_STORE = "TORCH_DISABLE_SHARE_RDZV_TCP_STORE"
 SECONDS_TO_START = 5  # the agent, new processes
 
 
-def launch(config: Asked, task: Callable[[], Any], go_on: str) -> Any:  # noqa: ANN401 - whatever the task returns
+def launch(config: Asked, task: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the task returns
     """What a task returns, from as many processes as the config asks for.
 
-    task: a function of a module, or a partial of one: it is pickled. go_on: what to do after it was stopped.
+    task: a function of a module, or a partial of one: it is pickled.
 
     Raises their DokhaeError, which is not tried again; TrainingError where they are killed again and again; Interrupted
     after Ctrl-C, when the last step is saved; SettingsError where devices or nodes are missing.
     """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # one of ours, which imports the script first
+        sys.exit("dokhae: each of the processes imports the script that has started them; put what it does below "
+                 '`if __name__ == "__main__":`')  # fmt: skip
     check_devices(config.devices or 1, choose_device(config.device))
     messages = logging.getLogger("dokhae")
     level = messages.level if messages.handlers else None
     with tempfile.TemporaryDirectory(prefix="dokhae-") as name:
-        order = Order(config, task, go_on, Path(name), level)
+        order = Order(config, task, Path(name), level)
         results = Launched(order).results()
         result = verdict_in(order.folder) or results[min(results)]
     if isinstance(result, Failure):
@@ -70,7 +74,7 @@ class Launched:
         self._signalled: set[int] = set()
         self._strangers = multiprocessing.active_children()  # of who calls us from Python
         self._alone_since = time.monotonic()
-        self._nodes = Nodes() if order.config.nodes > 1 else None
+        self._nodes = Nodes(order.config.nodes) if order.config.nodes > 1 else None
 
     def results(self) -> dict[int, Any]:
         """What each process of this machine has returned, by rank; errors as of launch()."""
@@ -129,6 +133,8 @@ class Launched:
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self.asked:
             self._signalled.clear()  # once more stops at once
+        else:  # not sys.stderr: the signal may have come while it was being written to
+            os.write(2, b"\nstopping (once more stops at once)\n")
         self.asked = True
 
     def _pass_on(self) -> None:
@@ -148,16 +154,18 @@ class Launched:
         return time.monotonic() - self._alone_since > SECONDS_TO_START
 
     def _explained(self, error: BaseException) -> BaseException:
-        config, go_on = self.order.config, self.order.go_on
+        config, go_on = self.order.config, self.order.config.go_on
         if self.asked:
             return Interrupted(f"stopped; {go_on}")
         if isinstance(error, RendezvousTimeoutError | RendezvousConnectionError | DistError):
             joined = self._nodes.joined(config.nodes) if self._nodes else 1
             return SettingsError(f"{joined} of {config.nodes} nodes have joined within {join_seconds():g} s; start the "
-                                 f"same command on the others, or wait longer with {JOIN}")  # fmt: skip
+                                 "same command on the others, each with a NODE_RANK of its own, or wait longer with "
+                                 f"{JOIN}")  # fmt: skip
         if isinstance(error, ChildFailedError):
             rank, failure = error.get_first_failure()
-            how = failure.signal_name() if failure.exitcode < 0 else f"exit code {failure.exitcode}"
+            code = failure.exitcode
+            how = failure.signal_name() if code < 0 else f"exit code {code} (what it said is above)"
             return TrainingError(f"process {rank} of {asked(config)} has failed {RESTARTS + 1} times, the last time "
                                  f"with {how}; {go_on}")  # fmt: skip
         return error

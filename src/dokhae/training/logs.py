@@ -52,9 +52,9 @@ class Progress(pl.Callback):
         self._update(trainer.global_step)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, *_: object) -> None:  # noqa: ANN401
-        """Loss of one of the last batches beside the last scores, unless others come next."""
-        now = time.monotonic()
-        if self.show and (now - self._read >= SECONDS_BETWEEN_LOSSES or trainer.global_step >= self.steps):
+        """Loss of one of the last batches beside the last scores, unless others come next: then it is this batch's."""
+        now, last = time.monotonic(), trainer.is_last_batch or trainer.global_step >= self.steps
+        if self.show and (last or now - self._read >= SECONDS_BETWEEN_LOSSES):
             self._read = now
             loss = float(outputs["loss"]) * trainer.accumulate_grad_batches  # Lightning has divided it
             self._loss = f"loss {loss:.3f}"

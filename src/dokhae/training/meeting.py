@@ -19,7 +19,7 @@ import torch.distributed as dist
 from torch.distributed import DistError, PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
 
 from dokhae.errors import SettingsError, TrainingError
-from dokhae.training.cluster import Asked, Environment, check_devices, check_size, cores, found
+from dokhae.training.cluster import Asked, Environment, check_devices, check_size, cores, found, warn_of_few_cores
 from dokhae.training.processes import Processes
 
 log = logging.getLogger("dokhae")
@@ -48,11 +48,11 @@ def join_seconds() -> float:
 
 
 @contextlib.contextmanager
-def joined(config: Asked, device: str, go_on: str = "start it again") -> Iterator[Processes]:
+def joined(config: Asked, device: str) -> Iterator[Processes]:
     """The processes that the launcher has started, once all are there; for a process of its own, that one.
 
     torch's default group is theirs in the block, so Lightning makes none. Raises SettingsError where they are not as
-    many as the settings or the machine allow, or do not come; LostProcess, which ends with `go_on`, where one is gone.
+    many as the settings or the machine allow, or do not come; LostProcess, with what to do, where one is gone.
     """
     environment = found()
     if environment is None:
@@ -65,19 +65,20 @@ def joined(config: Asked, device: str, go_on: str = "start it again") -> Iterato
     with _group(environment, device) as processes, _sharing_cores(processes, device), _speaking(processes):
         with processes.together():
             check_devices(processes.local_size, device)
-        with explained_loss(go_on):
+        warn_of_few_cores(processes.local_size, device)
+        with explained_loss(config):
             yield processes
 
 
 @contextlib.contextmanager
-def explained_loss(go_on: str) -> Iterator[None]:
+def explained_loss(config: Asked) -> Iterator[None]:
     """LostProcess where the connection to another process has ended."""
     try:
         yield
     except RuntimeError as error:
         if not isinstance(error, DistError) and "gloo" not in str(error):
             raise
-        raise LostProcess(f"another process is gone, and so is the connection to it; {go_on}") from None
+        raise LostProcess(f"another process is gone, and so is the connection to it; {config.go_on}") from None
 
 
 @contextlib.contextmanager

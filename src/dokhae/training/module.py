@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
@@ -10,7 +12,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.distributed.fsdp import FullyShardedDataParallel
 
-from dokhae.errors import DokhaeError
+from dokhae.errors import DokhaeError, NotFinite
 from dokhae.model.answering import explained_memory
 from dokhae.model.dropout import replace_dropout
 from dokhae.training.checkpoints import Diverged
@@ -63,7 +65,7 @@ class TrainingModule(pl.LightningModule):
     def validation_step(self, part: ValidationBatch, index: int) -> None:
         """Keep of a batch what its scores need, on the same path as every other prediction."""
         try:
-            with as_written(), explained_memory():
+            with as_written(), explained_memory(), self._diverging():
                 batch = self.data.batch("dev", part.windows)
                 logits = self.lesson.logits(self.model, batch, self.device)
                 loss = self.lesson.loss("dev", batch, logits)
@@ -83,9 +85,18 @@ class TrainingModule(pl.LightningModule):
                 raise self.failed
         parts = processes.gather(self.validated)
         self.validated, self.validated_at = [], self.trainer.global_step
-        scores = self._scores(in_turn(parts)) if processes.first else None
+        with processes.together(), self._diverging():
+            scores = self._scores(in_turn(parts)) if processes.first else None
         for name, value in processes.broadcast(scores).items():
             self.log(f"dev_{name}", value)
+
+    @contextlib.contextmanager
+    def _diverging(self) -> Iterator[None]:
+        """Diverged in place of NotFinite, whose advice is for models that somebody else has trained."""
+        try:
+            yield
+        except NotFinite:
+            raise Diverged(f"the logits of the dev split are not finite after step {self.global_step}") from None
 
     def _scores(self, validated: list[Validated]) -> dict[str, float]:
         loss = 0.0

@@ -19,7 +19,7 @@ VARIABLES = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK")  # as torch names them
 class Nodes:
     """Several machines on each of which this command runs; the first one keeps the store by which they find it."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int) -> None:
         missing = [name for name in VARIABLES if not os.environ.get(name)]
         if missing:
             raise SettingsError(f"nodes above 1 need {', '.join(missing)} in the environment (the first node's address "
@@ -29,6 +29,9 @@ class Nodes:
         if not (port.isdigit() and number.isdigit()):
             raise SettingsError(f"MASTER_PORT is {port!r} and NODE_RANK {number!r}; they have to be numbers")
         self.port, self.number = int(port), int(number)
+        if self.number >= count:
+            raise SettingsError(f"NODE_RANK is {number}, and of {count} nodes the last one has {count - 1}; number "
+                                "them from 0")  # fmt: skip
         self.endpoint = f"{self.host}:{self.port}"
         self._store: Store | None = None
 

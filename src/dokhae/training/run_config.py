@@ -103,8 +103,9 @@ class RunConfig:
 
     @property
     def go_on(self) -> str:
-        """What to do after the training was stopped."""
-        return f"go on with: {self.verb} --resume {self.out}"
+        """What to do after the training was stopped; before it was written down there is nothing to go on with."""
+        began = (self.out / "config.yaml").exists()
+        return f"go on with: {self.verb} --resume {self.out}" if began else "start it again"
 
     def _refuse_numbers(self) -> None:
         for name, value, lowest in self._bounded():

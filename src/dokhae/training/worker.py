@@ -6,12 +6,14 @@ import logging
 import multiprocessing
 import os
 import pickle
+import shutil
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,6 @@ class Order:
 
     config: Asked
     task: Callable[[], Any]  # what each of the processes does
-    go_on: str  # what to do when it was stopped
     folder: Path  # for the processes of this machine to leave word in
     level: int | None  # of the messages on stderr; None: only warnings, as Python does by itself
 
@@ -47,15 +48,16 @@ def work(order: Order) -> Any:  # noqa: ANN401 - what the task returns, a Failur
         return None
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all; who has launched us passes it on
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    ended = threading.Event()
-    threading.Thread(target=_stop_without_launcher, args=(ended,), name="launcher", daemon=True).start()
+    launcher, ended = multiprocessing.parent_process(), threading.Event()
+    assert launcher is not None, "a process of its own"
+    threading.Thread(target=_stop_without, args=(launcher, ended), name="launcher", daemon=True).start()
     _speak_as(order.level)
     try:
         return order.task()
     except LostProcess as error:
         sys.exit(error.exit_code)
     except (DokhaeError, KeyboardInterrupt) as error:
-        own = error if isinstance(error, DokhaeError) else Interrupted(f"stopped; {order.go_on}")
+        own = error if isinstance(error, DokhaeError) else Interrupted(f"stopped; {order.config.go_on}")
         if everywhere(own):
             return Failure.of(own)
         if not isinstance(own, Interrupted) or (order.folder / ASKED).exists():
@@ -66,6 +68,8 @@ def work(order: Order) -> Any:  # noqa: ANN401 - what the task returns, a Failur
         raise
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the agent's, to those that are left
+        if not launcher.is_alive():  # else it does it
+            shutil.rmtree(order.folder, ignore_errors=True)
         ended.set()
 
 
@@ -81,13 +85,11 @@ def _leave_word(folder: Path, error: DokhaeError) -> None:
         path.write_bytes(pickle.dumps(Failure.of(error)))
 
 
-def _stop_without_launcher(ended: threading.Event) -> None:
+def _stop_without(launcher: BaseProcess, ended: threading.Event) -> None:
     """Ask this process to stop when who has launched it is gone: a launcher that is killed passes nothing on.
 
     ended: set when the task has; then torch waits for the launcher to have read what it returned, forever.
     """
-    launcher = multiprocessing.parent_process()
-    assert launcher is not None, "a process of its own"
     launcher.join()
     os.kill(os.getpid(), signal.SIGTERM)
     ended.wait()

@@ -28,6 +28,7 @@ class Everyone:
     device: str = "cpu"
     devices: int | None = None
     nodes: int = 1
+    go_on: str = "start it again"
 
 
 @dataclass(frozen=True, slots=True)
