@@ -178,6 +178,7 @@ WRONG_FILES = {
     "cut.jsonl": (json.dumps(ROW).encode() + b'\n{"id": ', "line 2: stops in the middle: it is cut off"),
     "list.jsonl": (b"[1]\n", "line 1: must be an object with named fields, found a list of 1"),
     "cp949.jsonl": (json.dumps(ROW).encode() + b"\n" + "가".encode("cp949"), "line 2 is not UTF-8; convert .*iconv"),
+    "utf16.jsonl": (json.dumps(ROW).encode("utf-16"), "line 1 is not UTF-8; convert .*iconv -f utf-16 "),
     "cp949.csv": (HEADER + "1,가,나,다,0".encode("cp949"), "line 2 is not UTF-8"),
     "no_header.csv": (b"1,Who?,Ann sings.,Ann,0\n", "has no column id, question, context; .*found '1', 'Who\\?'"),
     "no_context.csv": (b"id,question,answer\n1,Who?,Ann\n", "has no column context"),

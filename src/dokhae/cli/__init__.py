@@ -61,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _give_up_stdout()
         if isinstance(error, BrokenPipeError):  # the reader of our output has left, `| head` for one
             return 0
-        return _fail(str(error), DokhaeError.exit_code)
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}", DokhaeError.exit_code)
 
 
 def usage(group: ModuleType) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dokhae.errors import DataError
-from dokhae.files import open_bytes
+from dokhae.files import conversion, open_bytes
 
 SEPARATOR = "|||"
 PAIR = re.compile(r"(.*) \|\|\| (.*)")  # of the line without the white space at its ends
@@ -35,6 +35,5 @@ def _decoded(line: bytes, path: Path, number: int) -> str:
     try:
         return line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError:
-        raise DataError(
-            f"{path}: line {number} is not UTF-8; convert the file, for instance with `iconv -f cp949 -t utf-8`"
-        ) from None
+        advice = f"convert the file, for instance with {conversion(line)}"
+        raise DataError(f"{path}: line {number} is not UTF-8; {advice}") from None

@@ -36,7 +36,8 @@ class Trimmer:
         return self._remembered.of(texts)
 
     def _found(self, texts: Sequence[str]) -> list[Particles]:
-        return [_particles(morphemes) for morphemes in self._analyser.analyse(texts)]
+        analysed = self._analyser.analyse(texts)
+        return [_particles(morphemes, text) for morphemes, text in zip(analysed, texts, strict=True)]
 
 
 def trimmer(trim: Trim) -> Trimmer | None:
@@ -46,7 +47,7 @@ def trimmer(trim: Trim) -> Trimmer | None:
     return None if trim == "none" else Trimmer(analysis.find(trim))
 
 
-def _particles(morphemes: Sequence[Morpheme]) -> Particles:
+def _particles(morphemes: Sequence[Morpheme], text: str) -> Particles:
     found: dict[int, int] = {}
     first: int | None = None  # where the run of particles began
     last = -1
@@ -56,7 +57,8 @@ def _particles(morphemes: Sequence[Morpheme]) -> Particles:
         copula = one.tag == "VCP" or (copula and one.tag[0] == "E")
         if one.tag[0] != "J" and not copula:
             first = None
-        elif first is None and one.start == last:  # glued to what is before it, and not fused with it
+        # glued to what is before it, which in odd texts ends with a space, and not fused with it
+        elif first is None and one.start == last and not text[last - 1 : last].isspace():
             first = one.start
         if first is not None and one.end > first:
             found.setdefault(one.end, first)
