@@ -24,7 +24,7 @@ class OptimizerConfig:
     schedule: Literal["linear", "cosine", "polynomial", "constant"] = "linear"
     warmup: float = 0.1  # below 1: share of all steps; from 1 on: steps
     clip: float = 1.0  # largest global norm of the gradients; 0 = no clipping
-    accumulate: int = 1  # batches per optimizer step
+    accumulate: int = 1  # batches per optimizer step; where the last one of an epoch has fewer, it is as much smaller
     no_bias_correction: bool = False  # Adam as BERT's own code has it: the first steps are larger
     layer_decay: float = 1.0  # each layer learns this much slower than the one above it; 1 = all alike
     frozen_layers: int = 0  # lowest layers that do not learn, and with them the embeddings
