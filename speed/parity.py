@@ -12,14 +12,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from dokhae import benchmarks, metrics
 from dokhae.errors import DokhaeError
 from dokhae.files import read_json, write_json
-from speed.shared import RESULTS, encoder_folder, shared_file, surroundings
+from speed.shared import RESULTS, encoder_folder, precisions, shared_file, surroundings
 
 if TYPE_CHECKING:
     from dokhae.training import TrainConfig
@@ -30,7 +30,10 @@ PATHS = {"plain": "padded", "dokhae": "packed"}  # how the windows of a batch ar
 
 @dataclass(frozen=True, slots=True)
 class ParitySettings:
-    """What both sides are told. Betas 0.9 and 0.999, and a linear schedule to zero, are the defaults of both."""
+    """What both sides are told; speed.epoch and others take it too.
+
+    Betas 0.9 and 0.999, and a linear schedule to zero, are the defaults of both.
+    """
 
     train_questions: int = 2000  # the first ones of squad-1.1/train.json
     dev_questions: int = 600  # the first ones of squad-1.1/dev.json
@@ -48,10 +51,18 @@ class ParitySettings:
     precision: Literal["fp32", "bf16"] = "bf16"
 
 
+def fastest_precision() -> Literal["fp32", "bf16"]:
+    """Of this CPU."""
+    return cast(Literal["fp32", "bf16"], precisions()[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Arguments(ParitySettings):
-    """What the command takes besides."""
+    """What the command takes besides. Its own settings let the seeds of a side differ less."""
 
+    batch_size: int = 4  # windows: four times as many steps
+    learning_rate: float = 2e-4
+    precision: Literal["fp32", "bf16"] = field(default_factory=fastest_precision)
     side: Literal["plain", "dokhae", "both"] = "both"
     seed: int | None = None  # one seed; None: all of `seeds`
     seeds: tuple[int, ...] = (0, 1, 2)

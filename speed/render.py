@@ -5,6 +5,7 @@ Each table stands between `<!-- NAME -->` and `<!-- end -->`; what is around the
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -62,12 +63,22 @@ def measured(file: Path) -> str:
 
 
 def parity_part(rows: list[dict[str, Any]]) -> str:
-    """The comparison of the two sides with the settings that the command has by default."""
-    settings = parity.Arguments().described()
-    known = [row for row in parity.current(rows) if row["settings"] == settings]
-    if {row["side"] for row in known} != set(parity.SIDES):
-        return f"{parity.table(known)}\n\nNot measured yet on one of the sides: `{COMMANDS['parity']}`."
-    return parity.table(known)
+    """The comparison of the two sides, for each settings that both have been trained with, the newest first."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in parity.current(rows):
+        groups.setdefault(json.dumps(row["settings"], sort_keys=True), []).append(row)
+    whole = [group for group in groups.values() if {row["side"] for row in group} == set(parity.SIDES)]
+    parts = [f"{trained_with(group[-1])}:\n\n{parity.table(group)}\n" for group in reversed(whole)]
+    return "\n".join(parts) or f"Not measured yet: `{COMMANDS['parity']}`."
+
+
+def trained_with(row: dict[str, Any]) -> str:
+    """What differs from one run of the command to the other."""
+    told = row["settings"]
+    return (
+        f"Batches of {told['batch_size']} windows, learning rate {told['learning_rate']:g}, {told['precision']}; "
+        f"{machine(row['surroundings'])}"
+    )
 
 
 def trained_part(report: dict[str, Any]) -> str:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from speed.parity import Arguments, current, run, spread, table, verdict
+from speed.render import parity_part
 from speed.shared import shared_file, surroundings
 
 from dokhae.errors import DataError
@@ -50,6 +52,21 @@ def test_rows_of_before_windows_were_packed_are_not_compared():
     del first[0]["path"]  # the plain side has not changed
     old = [new[0] | {"path": "padded"}, {name: value for name, value in new[0].items() if name != "path"}]
     assert current([*first, *old, *new]) == [*first, *new]
+
+
+def test_each_settings_that_both_sides_have_has_a_table_the_newest_first():
+    here = {"processor": "Z80", "cores": 1, "versions": {"torch": "1", "transformers": "2"}, "commit": "abc"}
+
+    def trained(batch, side, *scores):
+        told = {"batch_size": batch, "learning_rate": 2e-4, "precision": "fp32"}
+        return [row | {"settings": told, "surroundings": here} for row in rows(side, *scores)]
+
+    both = [*trained(16, "plain", 20.0), *trained(16, "dokhae", 22.0), *trained(4, "plain", 30.0)]
+    assert parity_part(both).count("| side |") == 1
+    found = parity_part([*both, *trained(4, "dokhae", 32.0), *trained(2, "dokhae", 33.0)])
+    headings = re.findall(r"^Batches of (\d+) windows, learning rate 0.0002, fp32; 1 cores of Z80", found, re.M)
+    assert headings == ["4", "16"]
+    assert parity_part(trained(2, "dokhae", 33.0)) == "Not measured yet: `make parity`."
 
 
 def test_a_folder_without_the_shared_data_is_one_clear_error(tmp_path):
