@@ -24,7 +24,7 @@ from dokhae.training import KeepConfig, OptimizerConfig, cluster, gradients, run
 from dokhae.training.checkpoints import Checkpoints, Diverged, Interrupted, Pruned
 from dokhae.training.meeting import joined
 from dokhae.training.module import TrainingModule
-from dokhae.training.processes import everywhere
+from dokhae.training.processes import Processes, everywhere
 from dokhae.training.reading import ReaderLesson
 from dokhae.training.results import Scorer
 from dokhae.training.splits import make_split, read_split
@@ -247,6 +247,35 @@ def test_one_process_that_is_asked_to_stop_stops_all_and_the_run_goes_on_as_it_b
     assert reports[0] == reports[1] == json.loads((out / "scores.json").read_text())
     assert equal(weights(out), weights(whole))
     assert contents(out) == contents(whole)
+
+
+def stopped_while_saving(rank, changes, who, where):
+    """Train; one process is asked to stop while the first step is saved, or just when all have said that none was."""
+    name, kind = ("save_last", Checkpoints) if where == "saving" else ("any", Processes)
+    real, calls = getattr(kind, name), []
+
+    def then_asked(own, *given):
+        made = real(own, *given)
+        calls.append(given)
+        listening = signal.getsignal(signal.SIGTERM) not in (signal.SIG_DFL, signal.default_int_handler)
+        if rank == who and listening and (where == "saving" or len(given) == 2) and not stopped_while_saving.done:
+            stopped_while_saving.done = True
+            os.kill(os.getpid(), signal.SIGTERM)
+        return made
+
+    stopped_while_saving.done = False
+    setattr(kind, name, then_asked)
+    return train(rank, changes)
+
+
+@pytest.mark.parametrize("where", ["saving", "voting"])
+def test_a_signal_between_the_vote_and_the_stop_is_for_the_next_step(where, folder, tmp_path):
+    """One process alone would wait for the others, who go on; or the signal would be forgotten."""
+    out = tmp_path / "run"
+    for ended in run(2, stopped_while_saving, settings(folder, out, checkpoint_every=1), 1, where):
+        with pytest.raises(Interrupted, match="stopped after step 2 of 6; go on with"):
+            raise ended.error
+    assert json.loads((out / "run.json").read_text())["status"] == "interrupted"
 
 
 def test_a_run_of_one_process_is_not_gone_on_with_by_two(folder, tmp_path):

@@ -166,10 +166,11 @@ class Checkpoints(pl.Callback):
         before, self._stepped = self._stepped, trainer.global_step
         if trainer.global_step == before or trainer.is_last_batch:
             return
-        self.asked, is_time = self.processes.any(self.asked, self._is_time(trainer.global_step))  # clocks differ
-        if self.asked or is_time:
+        # by what all have said: a signal that comes while it is saved is only this process's, and for the next step
+        asked, is_time = self.processes.any(self.asked, self._is_time(trainer.global_step))  # clocks differ
+        if asked or is_time:
             self.save_last(trainer)
-        if self.asked:
+        if asked:
             self.stop_if_asked(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -250,7 +251,7 @@ class Checkpoints(pl.Callback):
 
     def stop_if_asked(self, trainer: pl.Trainer) -> None:
         """Raise Interrupted where a process was asked to stop, also after the last step: scoring takes its time too."""
-        self.asked = self.processes.any(self.asked)[0]
+        asked = self.processes.any(self.asked)[0]
         with self.processes.together():
-            if self.asked:
+            if asked:
                 raise Interrupted(f"stopped after step {trainer.global_step} of {self.steps}; {self.config.go_on}")
