@@ -80,9 +80,11 @@ def test_a_precision_that_the_device_lacks_is_refused(monkeypatch):
         assert choose_precision(precision, device) == precision
 
 
-def test_a_model_is_scored_in_fp32_where_its_own_precision_is_not_to_be_had():
+def test_a_model_is_scored_in_fp32_where_its_own_precision_is_not_to_be_had(monkeypatch):
     assert usable_precision("fp16", "cpu") == "fp32"
-    assert usable_precision("bf16", "cpu") == "bf16"
+    for onednn, taken in ((True, "bf16"), (False, "fp32")):
+        monkeypatch.setattr("dokhae.model.devices.onednn_takes", lambda dtype, found=onednn: found)
+        assert usable_precision("bf16", "cpu") == taken
 
 
 def test_fp32_is_not_mixed():

@@ -120,6 +120,15 @@ def test_later_changes_of_the_model_do_not_reach_it(fresh):
     assert not np.allclose(TorchScore(model)(batch), before)
 
 
+def test_bf16_is_mixed_precision_on_a_cpu_that_onednn_has_none_for(fresh, monkeypatch):
+    """AVX2 alone: it would end with an error of torch's."""
+    monkeypatch.setattr("dokhae.model.frozen.onednn_takes", lambda dtype: dtype != torch.bfloat16)
+    model, batch = fresh("bert"), windows("bert", *LENGTHS)
+    score = TorchScore(model, "cpu", "bf16")
+    assert score.model is model
+    np.testing.assert_array_equal(score(batch), logits(model, batch, "bf16"))
+
+
 def test_models_that_need_padding_are_taken_as_they_are(fresh):
     model = fresh("mobilebert")
     assert frozen(model, torch.float32) is model

@@ -41,11 +41,15 @@ def choose_precision(precision: str, device: str) -> Precision:
 
 
 def usable_precision(precision: str, device: str) -> Precision:
-    """The precision that a model was trained in, or fp32 where this device cannot compute in it."""
+    """The precision that a model was trained in, or fp32 where this device cannot compute in it, or only very slowly.
+
+    A CPU without AVX512 has no kernels for bf16: torch's own loops took 6 times as long as fp32.
+    """
     try:
-        return choose_precision(precision, device)
+        chosen = choose_precision(precision, device)
     except SettingsError:
         return "fp32"
+    return chosen if device != "cpu" or onednn_takes(AUTOCAST.get(chosen, torch.float32)) else "fp32"
 
 
 def fastest(device: str) -> tuple[Precision, str]:
@@ -58,6 +62,13 @@ def bf16_units(capabilities: Mapping[str, Any] | None = None) -> str | None:
     if capabilities is None:
         capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.7 cannot tell
     return next((name for name in BF16_UNITS if capabilities.get(name)), None)
+
+
+def onednn_takes(dtype: torch.dtype) -> bool:
+    """Whether oneDNN computes with such numbers on this CPU: bf16 needs AVX512, and torch may be built without it."""
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    return dtype != torch.bfloat16 or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def autocast(device: torch.device, precision: Precision) -> contextlib.AbstractContextManager[Any]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from transformers import activations
 
+from dokhae.model.devices import onednn_takes
 from dokhae.model.packing import is_packed
 
 ROWS = 512  # tokens of a usual batch, which oneDNN chooses the order of the weights for; any number may come
@@ -68,9 +69,9 @@ _pointwise = torch.ops.mkldnn._linear_pointwise
 def frozen(model: Any, dtype: torch.dtype) -> Any:  # noqa: ANN401 - a transformers model
     """A copy of a packed model for answering on the CPU; weights that need no other order are shared with it.
 
-    The model itself where it is not packed, or torch was built without oneDNN.
+    The model itself where it is not packed, or oneDNN does not compute in that precision here.
     """
-    if not is_packed(model) or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+    if not is_packed(model) or not onednn_takes(dtype):
         return model
     # buffers keep their precision: rotary frequencies of 16 bits would be off by whole radians at far positions
     tensors = (*(model.parameters() if dtype == torch.float32 else ()), *model.buffers())
