@@ -24,23 +24,35 @@ from speed.shared import results_file, shared_file
 from speed.sides import Training, draw
 from speed.turns import CACHE, Turn, ratio, summary, take
 
-MODELS = {"bert-base": (long_windows.BASE, 32), "bert-large": (long_windows.LARGE, 24), "tiny": (long_windows.SMALL, 4)}
+# windows of a step: those of BERT's paper for SQuAD 1.1
+MODELS = {"bert-base": (long_windows.BASE, 32), "bert-large": (long_windows.LARGE, 32), "tiny": (long_windows.SMALL, 4)}
 WANTED = {"bert-large": (50.0, 3.0)}  # % of the matrix rate in training; times the plain way in bf16
 DEV_QUESTIONS, DEV_SECONDS = 10_570, 10.0  # SQuAD 1.1's dev split, answered by BERT-base end to end
-OFFLOADED_MIB = 8 * 1024  # BERT-large, windows of 384, 24 a step
+OFFLOADED_MIB, OFFLOADED_WINDOWS = 8 * 1024, 24  # BERT-large, windows of 384, so many a step
+# what dokhae is told besides, a lever taken out or put in
+LEVERS: dict[str, dict[str, Any]] = {
+    "without CUDA graphs": {"config": {"cuda_graphs": False}},
+    "padded": {"undo": ["packing"]},
+    "AdamW in a loop": {"undo": ["fused"]},
+    "with torch.compile": {"config": {"compile": True}},
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
     """What is measured, and where it is written."""
 
-    rows: tuple[str, ...] = ("training", "score", "prediction", "offload")
+    rows: tuple[str, ...] = ("training", "levers", "score", "prediction", "offload")
     device: str = "cuda"
     precision: str = "bf16"
     models: tuple[str, ...] = ("bert-base", "bert-large")
     lengths: tuple[int, ...] = (384, 512)
+    fp32_lengths: tuple[int, ...] = (384,)  # of which the plain way is measured in fp32 too, which takes long
+    levers: tuple[str, ...] = tuple(LEVERS)
+    lever_model: str = "bert-large"
     turns: int = 3
-    warm_up: int = 10  # optimizer steps of a turn that are not timed
+    warm_up: int = 100  # optimizer steps of dokhae's turns that are not timed: in them passes of all sizes are recorded
+    plain_warm_up: int = 10  # of the others'
     steps: int = 40  # that are
     predicted: str = "bert-base"
     questions: int = DEV_QUESTIONS
@@ -103,13 +115,13 @@ def training(arguments: Arguments, limit: float) -> list[Row]:
 
 def training_rows(arguments: Arguments, model: str, length: int, limit: float) -> list[Row]:
     """The sides of one model and length."""
-    told = arguments.training(model, length)
-    drawn = take(draw(told), folder=arguments.cache)
-    told = replace(told, seed=drawn["seed"])
+    told, drawn = draw_for(arguments, model, length)
     ours, quick = asdict(replace(told, precision=arguments.precision)), f"plain, {arguments.precision}"
     sides: dict[str, tuple[str, dict[str, Any]]] = {"dokhae": ("speed.sides:dokhae", {"training": ours})}
-    for name, precision in {quick: arguments.precision, "plain, fp32": "fp32"}.items():
-        given = {"training": asdict(replace(told, precision=precision)), "windows": drawn["windows"]}
+    others = {quick: arguments.precision} | ({"plain, fp32": "fp32"} if length in arguments.fp32_lengths else {})
+    for name, precision in others.items():
+        theirs = replace(told, precision=precision, warm_up=arguments.plain_warm_up)
+        given = {"training": asdict(theirs), "windows": drawn["windows"]}
         sides[name] = ("speed.sides:plain", given)
     turns: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
     for number in range(arguments.turns):
@@ -141,6 +153,43 @@ def training_rows(arguments: Arguments, model: str, length: int, limit: float) -
         )
     shares = summary([100 * cost * one / limit for one in rates["dokhae"]])
     return [*rows, Row(f"{title}: dokhae's share of the matrix rate", shares, "%", required=share)]
+
+
+def draw_for(arguments: Arguments, model: str, length: int) -> tuple[Training, dict[str, Any]]:
+    """What a training is told, and the windows of its timed steps: the same for models of as large batches."""
+    told = arguments.training(model, length)
+    first = next(each for each in arguments.models if MODELS[each][1] == told.batch_size)
+    drawn = take(draw(replace(told, model=str(arguments.folder(first)))), folder=arguments.cache)
+    return replace(told, seed=drawn["seed"]), drawn
+
+
+def levers(arguments: Arguments, limit: float) -> list[Row]:
+    """Training with each lever taken out or put in, in turns with all of dokhae's defaults."""
+    model, length = arguments.lever_model, arguments.lengths[0]
+    told = asdict(replace(draw_for(arguments, model, length)[0], precision=arguments.precision))
+    sides: dict[str, dict[str, Any]] = {"dokhae": {"training": told}}  # the same turns as in training
+    sides |= {name: {"training": told, "extras": LEVERS[name]} for name in arguments.levers}
+    turns: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
+    for number in range(arguments.turns):
+        for name, given in sides.items():
+            turns[name].append(arguments.take("speed.sides:dokhae", given, number))
+    rates = {name: [windows_rate(turn) for turn in taken] for name, taken in turns.items()}
+    return [
+        Row(
+            name=f"{model}, {length}: {name}",
+            value=summary(rates[name]),
+            unit="windows/s",
+            against="dokhae",
+            ratio=ratio(rates[name], rates["dokhae"]),
+            others_share=max(turn["others_share"] for turn in taken),
+            details={
+                "seconds of the whole training": max(turn["whole"] for turn in taken),
+                "peak MiB of the device": max(turn["device_mib"] for turn in taken),
+            },
+        )
+        for name, taken in turns.items()
+        if name != "dokhae"
+    ]
 
 
 def windows_rate(turn: dict[str, Any]) -> float:
@@ -184,7 +233,7 @@ def prediction(arguments: Arguments, limit: float) -> list[Row]:
 
 def offload(arguments: Arguments, limit: float) -> list[Row]:
     """Memory of the device and speed with Adam's state on the CPU, and with all of it on the device."""
-    size = MODELS[arguments.offloaded][1]
+    size = OFFLOADED_WINDOWS
     told = arguments.training(arguments.offloaded, 384, precision=arguments.precision,
                               batch_size=max(size // arguments.accumulate, 1), warm_up=2, steps=8)  # fmt: skip
     rows = []
@@ -208,6 +257,7 @@ def offload(arguments: Arguments, limit: float) -> list[Row]:
 
 KINDS: dict[str, Callable[[Arguments, float], Sequence[Row]]] = {
     "training": training,
+    "levers": levers,
     "score": real_score,
     "prediction": prediction,
     "offload": offload,

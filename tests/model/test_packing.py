@@ -109,9 +109,10 @@ def test_saved_models_do_not_know_of_it(fresh, tmp_path):
     assert PACKED not in (tmp_path / "saved" / "config.json").read_text(encoding="utf-8")
 
 
-@given(st.integers(1, 20_000))
-def test_rows_come_in_few_sizes_and_are_little_longer_for_it(tokens):
-    filler = packing._filler(tokens)
-    assert 0 <= filler <= tokens / 32
+@given(st.integers(1, 20_000), st.sampled_from([16, 32]))
+def test_rows_come_in_few_sizes_and_are_little_longer_for_it(tokens, sizes):
+    filler = packing._filler(tokens, sizes)
+    assert 0 <= filler <= tokens / sizes
     size = tokens + filler
-    assert size % (1 << max(size.bit_length() - 7, 0)) == 0  # so 32 or fewer from one power of two to the next
+    first = 1 << (size.bit_length() - 1)  # the power of two before it
+    assert size % max(first // sizes, 1) == 0  # so as many or fewer from there to the next

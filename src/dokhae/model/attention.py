@@ -22,25 +22,30 @@ from dokhae.model.padding import to_tensor
 from dokhae.model.written_out import WrittenOut, local_mask
 
 PACKED = "dokhae_packed"  # the name under which transformers knows the attention
+BLOCK = 128  # tokens that flash attention works out at once: it costs nothing to say that windows may be as much longer
 
 
 @dataclass(frozen=True, slots=True)
 class Seams:
-    """Where the windows of a row lie. On a CPU tokens may stand behind the last one; they attend to nothing."""
+    """Where the windows of a row lie. Padding may stand behind the last one; no window attends to it."""
 
     lengths: tuple[int, ...]
-    bounds: Tensor  # int32, (windows + 1,), on the device
+    longest: int  # tokens that none of them has more of, nor has the padding
+    bounds: Tensor  # int32, (windows + 2,), on the device; the last two are the padding's
 
     @classmethod
-    def of(cls, lengths: list[int], device: torch.device | str) -> Seams:
-        """The seams of windows of these lengths."""
-        bounds = torch.zeros(len(lengths) + 1, dtype=torch.int32)
-        torch.cumsum(torch.tensor(lengths), 0, out=bounds[1:])
-        return cls(tuple(lengths), to_tensor(bounds, device))
+    def of(cls, lengths: list[int], device: torch.device | str, padding: int = 0) -> Seams:
+        """The seams of windows of these lengths, with so many tokens behind them."""
+        bounds = torch.zeros(len(lengths) + 2, dtype=torch.int32)
+        torch.cumsum(torch.tensor([*lengths, padding]), 0, out=bounds[1:])
+        return cls(tuple(lengths), -(-max(*lengths, padding) // BLOCK) * BLOCK, to_tensor(bounds, device))
+
+    @property
+    def firsts(self) -> Tensor:
+        """The place of each window's first token, (windows,)."""
+        return self.bounds[: len(self.lengths)]
 
 
-# it goes by each batch's windows: traced, every batch would be compiled anew
-@torch.compiler.disable  # type: ignore[untyped-decorator]
 def attend(
     module: torch.nn.Module,
     query: Tensor,
@@ -74,20 +79,28 @@ def attend(
     return found[None], None
 
 
+# these two go by each batch's windows: traced, every batch would be compiled anew
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def _on_cpu(rows: list[Tensor], seams: Seams, dropout: float, scale: float, reach: int | None) -> Tensor:
     """Attention on a CPU. rows: three of (token, head, size) -> the same."""
     if torch.is_autocast_enabled("cpu"):  # a model may have left some of them in fp32; in backward nothing is cast
         rows = [row.to(torch.get_autocast_dtype("cpu")) for row in rows]
     answers = dropout == 0 and not torch.is_grad_enabled()
     if answers and rows[0].dtype == torch.float32:  # in bf16 it has not been measured
-        return _fused(rows, seams, dropout, scale, reach)
+        return cast(Tensor, _fused(rows, seams, dropout, scale, reach))
     return cast(Tensor, WrittenOut.apply(*rows, seams.lengths, dropout, scale, reach))  # type: ignore[no-untyped-call]
 
 
 def _has_flash(query: Tensor) -> bool:
     """Whether flash attention takes such heads: 16 bits, a size that it has kernels for, on Ampere or newer."""
     fits = query.dtype in (torch.float16, torch.bfloat16) and query.shape[-1] % 8 == 0 and query.shape[-1] <= 256
-    return fits and query.is_cuda and torch.cuda.get_device_capability(query.device) >= (8, 0)
+    return fits and query.is_cuda and cast(bool, _is_ampere(query.device))
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _is_ampere(device: torch.device) -> bool:
+    """Or newer."""
+    return torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def _flash(rows: list[Tensor], seams: Seams, dropout: float, scale: float, reach: int | None) -> Tensor:
@@ -96,7 +109,7 @@ def _flash(rows: list[Tensor], seams: Seams, dropout: float, scale: float, reach
     torch's public varlen_attn leaves out the dropout that the operator below it has, with its gradient.
     """
     query, key, value = rows
-    bounds, longest, near = seams.bounds, max(seams.lengths), -1 if reach is None else reach - 1
+    bounds, longest, near = seams.bounds, seams.longest, -1 if reach is None else reach - 1
     if dropout == 0:
         plain = varlen_attn(query, key, value, bounds, bounds, longest, longest, scale=scale, window_size=(near, near))
         return cast(Tensor, plain)
@@ -107,6 +120,7 @@ def _flash(rows: list[Tensor], seams: Seams, dropout: float, scale: float, reach
     return cast(Tensor, made[0])
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def _fused(rows: list[Tensor], seams: Seams, dropout: float, scale: float, reach: int | None) -> Tensor:
     """Torch's fused attention for each run of equal windows. rows: three of (token, head, size) -> the same."""
     runs = [(length, len(list(same))) for length, same in groupby(seams.lengths)]

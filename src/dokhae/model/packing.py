@@ -22,6 +22,7 @@ from dokhae.model.padding import to_tensor
 
 log = logging.getLogger("dokhae")
 PROBE = (5, 90, 1, 24)  # tokens of the windows that a model is asked with
+CPU_SIZES, GPU_SIZES = 32, 16  # of rows between two powers of two: up to 3% of a row is padding, and up to 6%
 ALIKE = 1e-4  # of the range of the logits: rounding stays well below it, a look across a seam far above
 
 
@@ -111,7 +112,7 @@ def _first_tokens(encoder: Any, inputs: tuple[Any, ...], options: dict[str, Any]
     seams: Seams | None = options.get("seams")
     if seams is None:
         return output
-    first = output.last_hidden_state[0, seams.bounds[:-1].long(), None]  # (window, 1, hidden)
+    first = output.last_hidden_state[0, seams.firsts.long(), None]  # (window, 1, hidden)
     output["last_hidden_state"] = first
     if output.get("pooler_output") is not None:
         activate = getattr(encoder, "pooler_activation", None)  # ALBERT's pooler is a layer alone
@@ -150,24 +151,26 @@ def in_one_row(
 ) -> dict[str, Any]:
     """What a packed model is given. ids, types: (T,); lengths: (R,). Positions begin anew with every window.
 
-    On a CPU padding may stand behind the windows, whose logits are the last ones.
+    Padding may stand behind the windows, whose logits are the last ones.
     """
     row = _row_of(model)
     places = np.arange(len(ids)) - np.repeat(np.cumsum(lengths) - lengths, lengths) + row.first_position
-    filler = (0, _filler(len(ids)) if torch.device(device).type == "cpu" else 0)
+    on_cpu = torch.device(device).type == "cpu"
+    filler = (0, _filler(len(ids), CPU_SIZES if on_cpu else GPU_SIZES) if on_cpu or model.training else 0)
     made = {
         "input_ids": np.pad(ids, filler, constant_values=row.padding),
         "token_type_ids": np.pad(types, filler),
         "position_ids": np.pad(places, filler, constant_values=row.first_position),
     }
     tensors = {name: to_tensor(made[name][None], device) for name in row.names}
-    return {**tensors, "seams": Seams.of(lengths.tolist(), device)}
+    return {**tensors, "seams": Seams.of(lengths.tolist(), device, filler[1])}
 
 
-def _filler(tokens: int) -> int:
-    """Tokens that bring a row to one of 32 sizes between two powers of two, at most 3% of it.
+def _filler(tokens: int, sizes: int) -> int:
+    """Tokens that bring a row to one of so many sizes, a power of two, between two powers of two.
 
-    oneDNN and torch make kernels for every size that they meet and keep a thousand of them, which with a size for each
-    batch would take hundreds of MiB.
+    On a CPU oneDNN and torch make kernels for every size that they meet and keep a thousand of them, which with a size
+    for each batch would take hundreds of MiB. On a GPU a training is recorded for each size, which takes as long as
+    some three steps.
     """
-    return -tokens % (1 << max(tokens.bit_length() - 6, 0))
+    return -tokens % (1 << max(tokens.bit_length() - sizes.bit_length(), 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -15,10 +16,12 @@ from torch.distributed.fsdp import FullyShardedDataParallel
 from dokhae.errors import DokhaeError, NotFinite
 from dokhae.model.answering import explained_memory
 from dokhae.model.dropout import replace_dropout
+from dokhae.model.packing import is_packed
 from dokhae.training.checkpoints import Diverged
 from dokhae.training.compiling import as_written, compile_encoder
 from dokhae.training.data import TrainingBatch, TrainingData, ValidationBatch, in_turn
 from dokhae.training.optimizers import make_optimizer, make_schedule
+from dokhae.training.recording import Recorder
 from dokhae.training.run_config import RunConfig
 from dokhae.training.task import Lesson
 
@@ -31,6 +34,22 @@ class Validated(NamedTuple):
     kept: Any  # as the lesson reduces it
 
 
+class OnItsWay:
+    """A number that a device works out, for the host: who asks for it waits for it alone, not for what comes after."""
+
+    def __init__(self, number: Tensor) -> None:
+        self._held = number.detach().to("cpu", non_blocking=number.is_cuda)
+        self._there = torch.cuda.Event() if number.is_cuda else None  # type: ignore[no-untyped-call]
+        if self._there is not None:
+            self._there.record()
+
+    def value(self) -> float:
+        """The number."""
+        if self._there is not None:
+            self._there.synchronize()
+        return float(self._held)
+
+
 class TrainingModule(pl.LightningModule):
     """An encoder with a head in training."""
 
@@ -40,6 +59,7 @@ class TrainingModule(pl.LightningModule):
         if config.compile:
             compile_encoder(model)
         self.model, self.lesson, self.config, self.steps = model, lesson, config, steps
+        self.recorder: Recorder | None = None
         self.validated: list[Validated] = []
         self.failed: DokhaeError | None = None  # by the running validation
         self.validated_at = -1  # optimizer step of the last validation
@@ -50,17 +70,26 @@ class TrainingModule(pl.LightningModule):
         return self.lesson.data
 
     def training_step(self, part: TrainingBatch, index: int) -> Tensor:
-        """Loss of one batch. Raises Diverged where it is not finite in any process, before the weights are touched."""
+        """Loss of one batch."""
         # dropout depends on the seed and the batch alone, so a resumed run, or one of more processes, draws what the
         # whole run of one process would have drawn
         torch.manual_seed(self.config.seed * 1_000_003 + part.number)
         with self.data.processes.together(), explained_memory():
             batch = self.data.batch("train", part.windows)
             loss = self.lesson.loss("train", batch, self.lesson.logits(self.model, batch, self.device))
-            if not torch.isfinite(loss):
-                raise Diverged(f"the loss is {loss.item()} at step {self.global_step + 1}")
+        self.seen = OnItsWay(loss)
         self.log("train_loss", loss, batch_size=len(part.windows))
         return loss if part.counts else 0 * loss
+
+    def on_after_backward(self) -> None:
+        """Raise Diverged where the loss is not finite in any process, before the weights are touched.
+
+        Not before the backward pass: a GPU would have nothing to do until the host has looked and has queued the pass.
+        """
+        with self.data.processes.together():
+            loss = self.seen.value()
+            if not math.isfinite(loss):
+                raise Diverged(f"the loss is {loss} at step {self.global_step + 1}")
 
     def validation_step(self, part: ValidationBatch, index: int) -> None:
         """Keep of a batch what its scores need, on the same path as every other prediction."""
@@ -104,6 +133,19 @@ class TrainingModule(pl.LightningModule):
             loss += part.loss * part.windows
         mean = loss / sum(part.windows for part in validated)
         return {"loss": mean, **self.lesson.scores([part.kept for part in validated])}
+
+    def on_fit_start(self) -> None:
+        """Record the encoder, where that is possible and saves anything."""
+        config, is_alone = self.config, self.data.processes.size == 1
+        if not (config.cuda_graphs and is_alone and self.device.type == "cuda" and is_packed(self.model)):
+            return
+        if not config.optimizer.offload:  # which needs each gradient as soon as it is there, and frees it
+            self.recorder = Recorder(self.model.base_model, adds=config.optimizer.accumulate > 1)
+
+    def on_fit_end(self) -> None:
+        """Nothing is recorded in scoring."""
+        if self.recorder is not None:
+            self.recorder.take_out()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW and its schedule by steps."""

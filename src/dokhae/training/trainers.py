@@ -16,7 +16,7 @@ from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy
 from dokhae.errors import SettingsError
 from dokhae.training.checkpoints import Checkpoints, watched
 from dokhae.training.cluster import check_place
-from dokhae.training.compiling import CompileCost
+from dokhae.training.compiling import CompileCost, layers
 from dokhae.training.gradients import UsedRows
 from dokhae.training.logs import Progress, loggers
 from dokhae.training.module import TrainingModule
@@ -102,12 +102,11 @@ def check_strategy(model: torch.nn.Module, config: RunConfig, device: str) -> No
 
 def layers_of(model: Any) -> set[type[torch.nn.Module]]:  # noqa: ANN401 - a transformers model
     """The class of a model's layers, which FSDP divides one by one. SettingsError where the layers share weights."""
-    count = getattr(model.config, "num_hidden_layers", None)
-    stacks = [each for each in model.modules() if isinstance(each, torch.nn.ModuleList) and len(each) == count]
-    if not stacks:
+    found = layers(model)
+    if not found:
         raise SettingsError(f"{type(model).__name__}: strategy fsdp divides layer by layer, and its layers share their "
                             "weights or are not to be found; use ddp")  # fmt: skip
-    return {type(layer) for layer in stacks[0]}
+    return {type(layer) for layer in found}
 
 
 @contextlib.contextmanager

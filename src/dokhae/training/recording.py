@@ -1,0 +1,187 @@
+"""An encoder's passes in training on a GPU, recorded as CUDA graphs by the size of the batch, and played again.
+
+A GPU works off a pass in less time than the host takes to tell it the two thousand kernels one by one; a recorded pass
+is told at once. (torch.cuda.make_graphed_callables does it for one size.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from dokhae.model.attention import Seams
+
+log = logging.getLogger("dokhae")
+
+
+class Recorder:
+    """Stands in an encoder's forward until it is taken out.
+
+    A batch of a size that is met for the first time is run as ever, which lets be made what is made only once; the
+    second one is recorded. The numbers are the same, those of dropout too. Gradients lie in the same memory from step
+    to step, and nothing hears of them but the weights' own `grad`, so DDP cannot work with it.
+    """
+
+    def __init__(self, encoder: nn.Module, adds: bool) -> None:
+        """adds: gradients are added to those of the batches before it."""
+        self.encoder, self.adds = encoder, adds
+        self.run = encoder.forward
+        self.sizes: dict[Any, Recording | None] = {}  # None: met once
+        self.gradients: dict[nn.Parameter, Tensor] = {}
+        self.pool: Any = None
+        self.most = 0  # bytes that a forward pass has left for its backward pass
+        self.failed = False
+        encoder.forward = self.forward
+
+    def take_out(self) -> None:
+        """Leave the encoder as it was, and give up the memory."""
+        del self.encoder.forward  # the class has its own
+        self.sizes.clear()
+        self.gradients.clear()
+
+    def forward(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - as transformers calls an encoder
+        """The encoder's output. Of a recorded one only the last hidden state has a gradient."""
+        seams = options.get("seams")
+        learns = self.encoder.training and torch.is_grad_enabled()
+        if self.failed or not learns or seams is None or not seams.bounds.is_cuda:
+            return self.run(*args, **options)
+        size = (tuple(options), tuple(map(_described, [*args, *options.values()])))
+        if size not in self.sizes:
+            self.sizes[size] = None
+        elif self.sizes[size] is None:
+            self.sizes[size] = self._record(args, options)
+        recording = self.sizes.get(size)
+        if recording is not None:
+            return recording.play([*args, *options.values()])
+        before = torch.cuda.memory_allocated()
+        with _casting_anew():  # as it is recorded, so that nothing is compiled anew then
+            output = self.run(*args, **options)
+        self.most = max(self.most, torch.cuda.memory_allocated() - before)
+        return output
+
+    def _record(self, args: tuple[Any, ...], options: dict[str, Any]) -> Recording | None:
+        """None where it fails, and then nothing is recorded any more."""
+        generator = torch.cuda.default_generators[torch.cuda.current_device()]
+        seed, offset = generator.initial_seed(), generator.get_offset()
+        try:
+            self._make_room()
+            return Recording(self, args, options)
+        except Exception as error:  # whatever a model does that cannot be recorded, or too little memory
+            reason = str(error).partition("\n")[0]
+            log.info("training: without CUDA graphs, for the encoder cannot be recorded: %s", reason)
+        self.failed = True
+        self.sizes.clear()
+        self.gradients.clear()
+        torch.cuda.empty_cache()
+        # a recording that broke off leaves the generator of random numbers in it
+        fresh = torch.Generator("cuda").manual_seed(seed)
+        fresh.set_offset(offset)
+        generator.graphsafe_set_state(fresh.graphsafe_get_state())
+        return None
+
+    def _make_room(self) -> None:
+        """OutOfMemoryError where there is none for a recorded pass beside one of those that are not."""
+        torch.cuda.empty_cache()
+        if torch.cuda.mem_get_info()[0] < 2 * self.most:
+            raise torch.OutOfMemoryError("too little memory is left")
+        if self.pool is None:
+            self.pool = torch.cuda.graph_pool_handle()
+            weights = (weight for weight in self.encoder.parameters() if weight.requires_grad)
+            self.gradients = {weight: torch.zeros_like(weight) for weight in weights}
+
+
+class Recording:
+    """Forward and backward pass for one size.
+
+    Those of all sizes share their memory: each backward pass is played before the next forward pass.
+    """
+
+    def __init__(self, recorder: Recorder, args: tuple[Any, ...], options: dict[str, Any]) -> None:
+        self.given = [_copied(one) for one in [*args, *options.values()]]
+        given = self.given[: len(args)], dict(zip(options, self.given[len(args) :], strict=True))
+        weights = list(recorder.gradients)
+        self.ahead, self.back, self.adds = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph(), recorder.adds
+        with _casting_anew(), torch.cuda.graph(self.ahead, recorder.pool, capture_error_mode="thread_local"):
+            output = recorder.run(*given[0], **given[1])
+        states = output.last_hidden_state
+        self.change = torch.empty_like(states)
+        with torch.cuda.graph(self.back, recorder.pool, capture_error_mode="thread_local"):
+            made = torch.autograd.grad(states, weights, self.change, allow_unused=True)
+            found = {weight: one for weight, one in zip(weights, made, strict=True) if one is not None}
+            kept = [recorder.gradients[weight] for weight in found]
+            (torch._foreach_add_ if self.adds else torch._foreach_copy_)(kept, list(found.values()))
+        self.gradients = dict(zip(found, kept, strict=True))
+        self.output = type(output)(**{name: _detached(one) for name, one in output.items()})
+        self.states = states.detach()
+        self.start = torch.zeros((), device=states.device, requires_grad=True)
+
+    def play(self, given: list[Any]) -> Any:  # noqa: ANN401 - a ModelOutput of transformers
+        """The encoder's output for what it is given now."""
+        for own, one in zip(self.given, given, strict=True):
+            if isinstance(one, Seams):
+                own.bounds.copy_(one.bounds, non_blocking=True)
+            elif isinstance(one, Tensor):
+                own.copy_(one, non_blocking=True)
+        states = cast(Tensor, _Played.apply(self.start, self))  # type: ignore[no-untyped-call]
+        return type(self.output)(**{**self.output, "last_hidden_state": states})
+
+    def play_back(self, change: Tensor) -> None:
+        """Set the weights' gradients, or add to them."""
+        self.change.copy_(change)
+        if self.adds:
+            for weight, kept in self.gradients.items():
+                if weight.grad is None:
+                    kept.zero_()
+                elif weight.grad is not kept:
+                    kept.copy_(weight.grad)
+        self.back.replay()
+        for weight, kept in self.gradients.items():
+            weight.grad = kept
+
+
+class _Played(torch.autograd.Function):
+    """The last hidden state of a recorded pass. `start` is there for autograd to come back."""
+
+    @staticmethod
+    def forward(ctx: Any, start: Tensor, recording: Recording) -> Tensor:  # noqa: ANN401
+        ctx.recording = recording
+        recording.ahead.replay()
+        states: Tensor = recording.states.view_as(recording.states)
+        return states
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None]:  # noqa: ANN401
+        ctx.recording.play_back(gradients[0])
+        return None, None
+
+
+def _described(one: Any) -> Any:  # noqa: ANN401
+    """What of an argument is part of a recording, and not given anew."""
+    if isinstance(one, Seams):
+        return len(one.lengths), one.longest
+    return (one.shape, one.dtype) if isinstance(one, Tensor) else one
+
+
+def _copied(one: Any) -> Any:  # noqa: ANN401
+    """An argument in memory of its own."""
+    if isinstance(one, Seams):
+        return Seams(one.lengths, one.longest, one.bounds.clone())
+    return one.clone() if isinstance(one, Tensor) else one
+
+
+def _detached(one: Any) -> Any:  # noqa: ANN401
+    return one.detach() if isinstance(one, Tensor) else None
+
+
+def _casting_anew() -> contextlib.AbstractContextManager[Any]:
+    """Mixed precision as it is, but what it casts is not kept: it would be of a step, and lie in a recording."""
+    return torch.autocast(
+        "cuda",
+        dtype=torch.get_autocast_dtype("cuda"),
+        enabled=torch.is_autocast_enabled("cuda"),
+        cache_enabled=False,
+    )

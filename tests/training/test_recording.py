@@ -1,0 +1,144 @@
+"""Passes that are recorded as CUDA graphs: the same numbers as told kernel by kernel, and never in the way."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+
+import dokhae
+from dokhae.model.loading import load_model, locate
+from dokhae.model.packing import in_one_row
+from dokhae.training import KeepConfig, OptimizerConfig
+from dokhae.training.recording import Recorder, Recording
+from rows import YES, inputs, windows
+from tiny_models import make_model
+from training.small import FEW, config, weights, write_squad
+
+ONE, OTHER = (40, 12, 61), (90, 30)  # windows of batches of two sizes
+gpu = pytest.mark.gpu
+
+
+def states(model, batch, seed):
+    """The encoder's last hidden state, and what is learned from it."""
+    torch.manual_seed(seed)
+    device = next(model.parameters()).device
+    row = in_one_row(model, batch.ids, batch.types, batch.lengths, device)
+    with torch.autocast(device.type, torch.bfloat16):
+        found = model.base_model(**row).last_hidden_state[0, : len(batch.ids)].float()
+        (found * torch.linspace(-1, 1, found.shape[-1], device=device)).square().mean().backward()
+    return found.detach().cpu()
+
+
+def gradients(model):
+    return {name: weight.grad.float().cpu() for name, weight in model.named_parameters() if weight.grad is not None}
+
+
+def near(found, wanted, tolerance=0.02):  # of the greatest: in bf16, and attention's gradients are summed in any order
+    assert found.keys() == wanted.keys()
+    for name, one in wanted.items():
+        torch.testing.assert_close(found[name], one, rtol=0, atol=tolerance * float(one.abs().max() + 1e-6), msg=name)
+
+
+@pytest.fixture
+def played(monkeypatch):
+    """How often a recording was played."""
+    times, play = [], Recording.play
+    monkeypatch.setattr(Recording, "play", lambda self, given: times.append(1) or play(self, given))
+    return times
+
+
+def test_on_a_cpu_nothing_is_recorded(tmp_path):
+    model = load_model(locate(make_model("bert", tmp_path / "bert"))).train()
+    batch = inputs(model, windows("bert", *ONE))
+    wanted = states(copy.deepcopy(model), batch, 1)
+    recorder = Recorder(model.base_model, adds=False)
+    for _ in range(3):
+        torch.testing.assert_close(states(model, batch, 1), wanted, rtol=0, atol=0)
+    assert not recorder.sizes
+    recorder.take_out()
+    assert "forward" not in vars(model.base_model)
+
+
+@gpu
+@pytest.mark.parametrize("family", YES)
+def test_a_recorded_encoder_says_and_learns_the_same_with_the_same_dropout(family, tmp_path, played):
+    plain = load_model(locate(make_model(family, tmp_path / family, layers=2))).cuda().train()
+    model = copy.deepcopy(plain)
+    recorder = Recorder(model.base_model, adds=False)
+    for number, lengths in enumerate([ONE, ONE, OTHER, ONE, OTHER, ONE]):
+        batch = inputs(model, windows(family, *lengths, seed=number))
+        found, wanted = states(model, batch, number), states(plain, batch, number)
+        near({"states": found}, {"states": wanted})
+        near(gradients(model), gradients(plain))
+        model.zero_grad()
+        plain.zero_grad()
+    assert len(played) == 4 and not recorder.failed
+    recorder.take_out()
+    model.eval()
+    plain.eval()
+    near({"states": states(model, batch, 0)}, {"states": states(plain, batch, 0)})
+
+
+@gpu
+def test_gradients_of_several_batches_add_up_whether_they_are_recorded_or_not(tmp_path, played):
+    plain = load_model(locate(make_model("bert", tmp_path / "bert", layers=2))).cuda().train()
+    model = copy.deepcopy(plain)
+    Recorder(model.base_model, adds=True)
+    for step in ([ONE, ONE], [OTHER, ONE], [ONE, OTHER], [ONE, OTHER, (300,), ONE]):
+        for number, lengths in enumerate(step):
+            batch = inputs(model, windows("bert", *lengths, seed=number))
+            states(model, batch, number)
+            states(plain, batch, number)
+        near(gradients(model), gradients(plain))
+        model.zero_grad()
+        plain.zero_grad()
+    assert len(played) == 7
+
+
+@gpu
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"precision": "fp16"},
+        {"optimizer": OptimizerConfig(accumulate=2, frozen_layers=1, layer_decay=0.9)},
+        {"compile": True},
+    ],
+    ids=["bf16", "fp16", "accumulated", "compiled"],
+)
+def test_a_run_learns_the_same(changes, tmp_path, played):
+    data, model = write_squad(tmp_path / "few.json", FEW), make_model("bert", tmp_path / "encoder", layers=2)
+    told = {"device": "cuda", "precision": "bf16", "learning_rate": 1e-3, "epochs": 4, "keep": KeepConfig("last")}
+    for graphs in (False, True):
+        out = tmp_path / str(graphs)
+        dokhae.train(config(model, data, out, cuda_graphs=graphs, **(told | changes)), show=False)
+        assert bool(played) == graphs
+    plain, found = weights(tmp_path / "False"), weights(tmp_path / "True")
+    moved = 0
+    for name, before in load_model(locate(model)).state_dict().items():
+        if not name.startswith("qa_outputs"):  # which is not in the folder, but drawn
+            learned = float((plain[name] - before).abs().mean())
+            moved += learned > 0
+            # near 0 a gradient's sign is rounding's, and Adam's steps are as large for it
+            assert float((found[name] - plain[name]).abs().mean()) <= 0.2 * learned, name
+    assert moved > 10
+
+
+@gpu
+def test_an_encoder_that_cannot_be_recorded_learns_on(tmp_path, played, caplog):
+    plain = load_model(locate(make_model("bert", tmp_path / "bert", layers=2))).cuda().train()
+    model = copy.deepcopy(plain)
+    for each in (plain, model):  # it asks the GPU for a number, which it could not have while it is recorded
+        each.base_model.embeddings.register_forward_hook(lambda module, given, found: found * float(found.max() > -9e9))
+    recorder = Recorder(model.base_model, adds=False)
+    with caplog.at_level("INFO", logger="dokhae"):
+        for number in range(4):
+            batch = inputs(model, windows("bert", *ONE, seed=number))
+            near({"states": states(model, batch, number)}, {"states": states(plain, batch, number)})
+            near(gradients(model), gradients(plain))
+            model.zero_grad()
+            plain.zero_grad()
+    assert recorder.failed and not played
+    assert caplog.text.count("training: without CUDA graphs, for the encoder cannot be recorded: ") == 1
