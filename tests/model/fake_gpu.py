@@ -43,8 +43,9 @@ class Gpu(TorchDispatchMode):
     know how many there are (DynamicOutputShapeException), and where an operator is given tensors of two devices.
     """
 
-    def __init__(self, capability=HOPPER):
+    def __init__(self, capability=HOPPER, records=False):
         super().__init__()
+        torch.cuda.is_current_stream_capturing = lambda: records
         self.given, self.pinned = Counter(), []
         torch.cuda.get_device_capability = lambda *_: capability
 
@@ -102,10 +103,10 @@ def described(tensor):
     return [list(tensor.shape), str(tensor.dtype).removeprefix("torch."), str(tensor.device)]
 
 
-def attention(dtype, dropout, reach, size, capability=HOPPER):
+def attention(dtype, dropout, reach, size, capability=HOPPER, records=False):
     """Forward and backward."""
     lengths = [40, 40, 1, 200, 7]
-    with FakeTensorMode(), Gpu(capability) as gpu:
+    with FakeTensorMode(), Gpu(capability, records) as gpu:
         heads = [torch.randn(1, 4, sum(lengths), size, dtype=dtype, device="cuda", requires_grad=True) for _ in "qkv"]
         seams = Seams.of(lengths, "cuda")
         made = attend(None, *heads, None, dropout=dropout, sliding_window=reach, seams=seams)[0]
@@ -152,6 +153,8 @@ def main():
         found[f"attention {name} {dropout} {reach}"] = outcome(attention, dtype, dropout, reach, 64)
     found["heads of 26"] = outcome(attention, torch.bfloat16, 0.1, None, 26)
     found["an older GPU"] = outcome(attention, torch.float16, 0.1, None, 64, TURING)
+    found["recorded"] = outcome(attention, torch.bfloat16, 0.1, None, 64, records=True)
+    found["recorded without flash attention"] = outcome(attention, torch.float32, 0.1, None, 64, records=True)
     with tempfile.TemporaryDirectory() as folder:
         for family in FAMILIES:
             source = locate(make_model(family, Path(folder) / family, layers=2))

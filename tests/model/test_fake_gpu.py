@@ -77,6 +77,15 @@ def test_what_flash_attention_does_not_take_goes_another_way(found, case):
     assert found[case]["flash"] == 0
 
 
+def test_what_goes_by_the_lengths_of_windows_is_not_recorded(found):
+    """The windows of another batch would be taken for these."""
+    assert found["recorded"]["flash"] == 1
+    assert (
+        "without flash attention, a pass is that of windows of these"
+        in found["recorded without flash attention"]["error"]
+    )
+
+
 @pytest.mark.parametrize(
     ("case", "error"),
     [

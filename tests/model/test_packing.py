@@ -109,7 +109,7 @@ def test_saved_models_do_not_know_of_it(fresh, tmp_path):
     assert PACKED not in (tmp_path / "saved" / "config.json").read_text(encoding="utf-8")
 
 
-@given(st.integers(1, 20_000), st.sampled_from([16, 32]))
+@given(st.integers(1, 20_000), st.sampled_from([packing.CPU_SIZES, packing.GPU_SIZES]))
 def test_rows_come_in_few_sizes_and_are_little_longer_for_it(tokens, sizes):
     filler = packing._filler(tokens, sizes)
     assert 0 <= filler <= tokens / sizes

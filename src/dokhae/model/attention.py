@@ -123,6 +123,8 @@ def _flash(rows: list[Tensor], seams: Seams, dropout: float, scale: float, reach
 @torch.compiler.disable  # type: ignore[untyped-decorator]
 def _fused(rows: list[Tensor], seams: Seams, dropout: float, scale: float, reach: int | None) -> Tensor:
     """Torch's fused attention for each run of equal windows. rows: three of (token, head, size) -> the same."""
+    if rows[0].is_cuda and torch.cuda.is_current_stream_capturing():  # then other windows would be taken for these
+        raise RuntimeError("without flash attention, a pass is that of windows of these lengths alone")
     runs = [(length, len(list(same))) for length, same in groupby(seams.lengths)]
     rest = len(rows[0]) - sum(seams.lengths)  # tokens behind the last window
     sizes = [*(length * count for length, count in runs), rest]

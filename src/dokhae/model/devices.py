@@ -60,7 +60,7 @@ def fastest(device: str) -> tuple[Precision, str]:
 def bf16_units(capabilities: Mapping[str, Any] | None = None) -> str | None:
     """The instructions by which a CPU (this one, unless its capabilities are given) multiplies bf16, None without."""
     if capabilities is None:
-        capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.7 cannot tell
+        capabilities = torch.cpu.get_capabilities()
     return next((name for name in BF16_UNITS if capabilities.get(name)), None)
 
 
@@ -81,7 +81,7 @@ def autocast(device: torch.device, precision: Precision) -> contextlib.AbstractC
 def _of_cpu() -> tuple[Precision, str]:
     units = bf16_units()
     if units is None:
-        return "fp32", "this CPU has no instructions for bf16, or this torch cannot tell"
+        return "fp32", "this CPU has no instructions for bf16"
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # it is what uses them
         return "fp32", f"this CPU has {units}, but this torch is built without oneDNN"
     return "bf16", f"this CPU has {units}"
