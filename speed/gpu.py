@@ -31,7 +31,7 @@ DEV_QUESTIONS, DEV_SECONDS = 10_570, 10.0  # SQuAD 1.1's dev split, answered by 
 OFFLOADED_MIB, OFFLOADED_WINDOWS = 8 * 1024, 24  # BERT-large, windows of 384, so many a step
 # what dokhae is told besides, a lever taken out or put in
 LEVERS: dict[str, dict[str, Any]] = {
-    "without CUDA graphs": {"config": {"cuda_graphs": False}},
+    "without CUDA graphs": {"config": {"no_cuda_graphs": True}},
     "padded": {"undo": ["packing"]},
     "AdamW in a loop": {"undo": ["fused"]},
     "with torch.compile": {"config": {"compile": True}},

@@ -10,7 +10,7 @@ import torch
 import dokhae
 from dokhae.model.loading import load_model, locate
 from dokhae.model.packing import in_one_row
-from dokhae.training import KeepConfig, OptimizerConfig
+from dokhae.training import KeepConfig, OptimizerConfig, recording
 from dokhae.training.recording import Recorder, Recording
 from rows import YES, inputs, windows
 from tiny_models import make_model
@@ -27,7 +27,8 @@ def states(model, batch, seed):
     row = in_one_row(model, batch.ids, batch.types, batch.lengths, device)
     with torch.autocast(device.type, torch.bfloat16):
         found = model.base_model(**row).last_hidden_state[0, : len(batch.ids)].float()
-        (found * torch.linspace(-1, 1, found.shape[-1], device=device)).square().mean().backward()
+        loss = (found * torch.linspace(-1, 1, found.shape[-1], device=device)).square().mean()
+    loss.backward()
     return found.detach().cpu()
 
 
@@ -59,6 +60,58 @@ def test_on_a_cpu_nothing_is_recorded(tmp_path):
     assert not recorder.sizes
     recorder.take_out()
     assert "forward" not in vars(model.base_model)
+
+
+def test_a_pass_is_recorded_where_it_has_room_beside_others(tmp_path, monkeypatch):
+    encoder = load_model(locate(make_model("bert", tmp_path / "bert"))).base_model
+    weights = sum(weight.nbytes for weight in encoder.parameters())
+    free = [0]
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free[0], 1 << 40))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: "pool")
+    recorder = Recorder(encoder, adds=False)
+    recorder.most = 1000  # bytes of the longest pass so far
+    for free[0], has_room in ((weights + 1999, False), (weights + 2000, True)):  # and for the gradients
+        assert recorder._has_room() == has_room
+    recorder.held = 1000  # by those that are recorded, which the next one takes too
+    for free[0], has_room in ((999, False), (1000, True)):
+        assert recorder._has_room() == has_room
+    recorder.sizes = {number: recorder for number in range(recording.MOST)}
+    assert not recorder._has_room()
+
+
+@gpu
+def test_without_room_nothing_is_recorded(tmp_path, played, monkeypatch):
+    model = load_model(locate(make_model("bert", tmp_path / "bert", layers=2))).cuda().train()
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (0, 1 << 40))
+    recorder = Recorder(model.base_model, adds=False)
+    for number in range(3):
+        states(model, inputs(model, windows("bert", *ONE)), number)
+    assert not played and not recorder.failed
+
+
+@gpu
+def test_where_memory_ends_recordings_are_given_up_for_it(tmp_path, played, caplog):
+    plain = load_model(locate(make_model("bert", tmp_path / "bert", layers=2))).cuda().train()
+    model = copy.deepcopy(plain)
+    recorder = Recorder(model.base_model, adds=False)
+    run = recorder.run
+
+    def full(*args, **options):
+        output = run(*args, **options)
+        if recorder.pool is not None and not torch.cuda.is_current_stream_capturing():
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return output
+
+    recorder.run = full
+    with caplog.at_level("INFO", logger="dokhae"):
+        for number, lengths in enumerate([ONE, ONE, OTHER, ONE]):
+            batch = inputs(model, windows("bert", *lengths, seed=number))
+            near({"states": states(model, batch, number)}, {"states": states(plain, batch, number)})
+            near(gradients(model), gradients(plain))
+            model.zero_grad()
+            plain.zero_grad()
+    assert recorder.failed and len(played) == 1 and "there is too little memory beside it" in caplog.text
 
 
 @gpu
@@ -113,7 +166,7 @@ def test_a_run_learns_the_same(changes, tmp_path, played):
     told = {"device": "cuda", "precision": "bf16", "learning_rate": 1e-3, "epochs": 4, "keep": KeepConfig("last")}
     for graphs in (False, True):
         out = tmp_path / str(graphs)
-        dokhae.train(config(model, data, out, cuda_graphs=graphs, **(told | changes)), show=False)
+        dokhae.train(config(model, data, out, no_cuda_graphs=not graphs, **(told | changes)), show=False)
         assert bool(played) == graphs
     plain, found = weights(tmp_path / "False"), weights(tmp_path / "True")
     moved = 0

@@ -55,5 +55,6 @@ def explained_memory() -> Iterator[None]:
         reason = str(error).partition(".")[0]
         raise OutOfMemory(
             f"too little memory on the device ({reason}); lower batch_size or batch_tokens (in training, raise "
-            "optimizer.accumulate as much) or max_length, or use --precision bf16"
+            "optimizer.accumulate as much) or max_length, or use --precision bf16 (or in training on a GPU "
+            "--no_cuda_graphs)"
         ) from None

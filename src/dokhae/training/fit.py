@@ -137,12 +137,10 @@ def _train(module: TrainingModule, data: TrainingData, checkpoints: Checkpoints,
         check_seen(last, processes)
         trainer = make_trainer(module, checkpoints, device, show, trackers)
         with checkpoints.listening():
-            trainer.fit(
-                module,
-                datamodule=data,
-                ckpt_path=last if last.exists() else None,
-                weights_only=True,
-            )
+            try:
+                trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
+            finally:
+                module.take_out_recorder()
             if data.dev is not None and not trainer.should_stop and module.validated_at != trainer.global_step:
                 trainer.validate(module, datamodule=data, verbose=False)  # stopped in the middle of an epoch
                 checkpoints.keep_if_best(trainer)

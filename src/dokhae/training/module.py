@@ -136,14 +136,15 @@ class TrainingModule(pl.LightningModule):
 
     def on_fit_start(self) -> None:
         """Record the encoder, where that is possible and saves anything."""
-        config, is_alone = self.config, self.data.processes.size == 1
-        if not (config.cuda_graphs and is_alone and self.device.type == "cuda" and is_packed(self.model)):
-            return
-        if not config.optimizer.offload:  # which needs each gradient as soon as it is there, and frees it
+        config, processes = self.config, self.data.processes
+        # an offloaded optimizer takes each gradient as soon as it is there; other processes would not hear of them;
+        # attention in fp32 goes by the length of each window
+        without = config.no_cuda_graphs or config.optimizer.offload or processes.size > 1 or config.precision == "fp32"
+        if self.device.type == "cuda" and is_packed(self.model) and not without:
             self.recorder = Recorder(self.model.base_model, adds=config.optimizer.accumulate > 1)
 
-    def on_fit_end(self) -> None:
-        """Nothing is recorded in scoring."""
+    def take_out_recorder(self) -> None:
+        """Whoever fits has to, however that ends: recordings hold memory."""
         if self.recorder is not None:
             self.recorder.take_out()
 

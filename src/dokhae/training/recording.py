@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from dokhae.model.attention import Seams
 
 log = logging.getLogger("dokhae")
+MOST = 64  # sizes that are recorded: each keeps some tens of MiB
 
 
 class Recorder:
@@ -31,17 +32,17 @@ class Recorder:
         self.encoder, self.adds = encoder, adds
         self.run = encoder.forward
         self.sizes: dict[Any, Recording | None] = {}  # None: met once
+        self.unrecorded: set[Any] = set()  # sizes that there was no room for
         self.gradients: dict[nn.Parameter, Tensor] = {}
         self.pool: Any = None
-        self.most = 0  # bytes that a forward pass has left for its backward pass
+        self.most = self.held = 0  # bytes that a pass leaves for the way back: at most so far; of those recorded
         self.failed = False
         encoder.forward = self.forward
 
     def take_out(self) -> None:
         """Leave the encoder as it was, and give up the memory."""
-        del self.encoder.forward  # the class has its own
-        self.sizes.clear()
-        self.gradients.clear()
+        self._give_up()
+        vars(self.encoder).pop("forward", None)  # the class has its own
 
     def forward(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - as transformers calls an encoder
         """The encoder's output. Of a recorded one only the last hidden state has a gradient."""
@@ -49,49 +50,75 @@ class Recorder:
         learns = self.encoder.training and torch.is_grad_enabled()
         if self.failed or not learns or seams is None or not seams.bounds.is_cuda:
             return self.run(*args, **options)
-        size = (tuple(options), tuple(map(_described, [*args, *options.values()])))
-        if size not in self.sizes:
-            self.sizes[size] = None
-        elif self.sizes[size] is None:
-            self.sizes[size] = self._record(args, options)
-        recording = self.sizes.get(size)
-        if recording is not None:
-            return recording.play([*args, *options.values()])
-        before = torch.cuda.memory_allocated()
-        with _casting_anew():  # as it is recorded, so that nothing is compiled anew then
-            output = self.run(*args, **options)
-        self.most = max(self.most, torch.cuda.memory_allocated() - before)
-        return output
+        given = [*args, *options.values()]
+        size = (tuple(options), tuple(map(_described, given)))
+        if size in self.sizes and self.sizes[size] is None and size not in self.unrecorded:
+            self.sizes[size] = self._record(size, args, options)
+        recording = self.sizes.setdefault(size, None)
+        return self._run(args, options) if recording is None else recording.play(given)
 
-    def _record(self, args: tuple[Any, ...], options: dict[str, Any]) -> Recording | None:
-        """None where it fails, and then nothing is recorded any more."""
-        generator = torch.cuda.default_generators[torch.cuda.current_device()]
-        seed, offset = generator.initial_seed(), generator.get_offset()
+    def _run(self, args: tuple[Any, ...], options: dict[str, Any]) -> Any:  # noqa: ANN401
+        """As ever; where memory ends and some of it is held by recordings, without them."""
+        before, drawn = torch.cuda.memory_allocated(), _Drawn()
         try:
-            self._make_room()
-            return Recording(self, args, options)
-        except Exception as error:  # whatever a model does that cannot be recorded, or too little memory
-            reason = str(error).partition("\n")[0]
-            log.info("training: without CUDA graphs, for the encoder cannot be recorded: %s", reason)
-        self.failed = True
-        self.sizes.clear()
-        self.gradients.clear()
-        torch.cuda.empty_cache()
-        # a recording that broke off leaves the generator of random numbers in it
-        fresh = torch.Generator("cuda").manual_seed(seed)
-        fresh.set_offset(offset)
-        generator.graphsafe_set_state(fresh.graphsafe_get_state())
+            with _casting_anew():  # as it is recorded, so that nothing is compiled anew then
+                output = self.run(*args, **options)
+            self.most = max(self.most, torch.cuda.memory_allocated() - before)
+            return output
+        except torch.OutOfMemoryError:
+            if self.pool is None:
+                raise
+        self._fail("there is too little memory beside it")  # out here, for the error holds what the pass had made
+        drawn.restore()
+        return self.run(*args, **options)
+
+    def _record(self, size: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Recording | None:  # noqa: ANN401
+        """None where there is no room for it, or where it fails, and then nothing is recorded any more."""
+        drawn, stream = _Drawn(), torch.cuda.current_stream()
+        try:
+            if not self._has_room():
+                self.unrecorded.add(size)
+                return None
+            recording = Recording(self, args, options)
+            self.held = max(self.held, self.most)
+            return recording
+        except Exception as error:  # whatever a model does that cannot be recorded
+            reason = str(error.__context__ or error).partition("\n")[0]
+        # a recording that breaks off is left neither by its stream, nor by the allocator, nor by the random numbers
+        torch.cuda.set_stream(stream)
+        with contextlib.suppress(Exception):  # it has been left
+            torch._C._cuda_endAllocateToPool(torch.cuda.current_device(), self.pool)
+        self._fail(reason)
+        drawn.restore()
         return None
 
-    def _make_room(self) -> None:
-        """OutOfMemoryError where there is none for a recorded pass beside one of those that are not."""
-        torch.cuda.empty_cache()
-        if torch.cuda.mem_get_info()[0] < 2 * self.most:
-            raise torch.OutOfMemoryError("too little memory is left")
+    def _has_room(self) -> bool:
+        """Whether a recorded pass has room beside one that is not. All recorded passes share theirs."""
+        weights = [weight for weight in self.encoder.parameters() if weight.requires_grad]
+        needed = 2 * self.most - self.held + (0 if self.gradients else sum(weight.nbytes for weight in weights))
+        if torch.cuda.mem_get_info()[0] < needed:
+            torch.cuda.empty_cache()
+        recordings = sum(one is not None for one in self.sizes.values())
+        if recordings >= MOST or torch.cuda.mem_get_info()[0] < needed:
+            return False
         if self.pool is None:
             self.pool = torch.cuda.graph_pool_handle()
-            weights = (weight for weight in self.encoder.parameters() if weight.requires_grad)
             self.gradients = {weight: torch.zeros_like(weight) for weight in weights}
+        return True
+
+    def _fail(self, reason: str) -> None:
+        """Record nothing any more."""
+        log.info("training: without CUDA graphs, for the encoder cannot be recorded: %s", reason)
+        self.failed = True
+        self._give_up()
+
+    def _give_up(self) -> None:
+        """The memory that is held. Gradients that weights have stay theirs."""
+        self.sizes.clear()
+        self.gradients.clear()
+        if self.pool is not None:
+            self.pool = None
+            torch.cuda.empty_cache()
 
 
 class Recording:
@@ -109,7 +136,11 @@ class Recording:
             output = recorder.run(*given[0], **given[1])
         states = output.last_hidden_state
         self.change = torch.empty_like(states)
-        with torch.cuda.graph(self.back, recorder.pool, capture_error_mode="thread_local"):
+        # autograd goes back without mixed precision
+        with (
+            torch.autocast("cuda", enabled=False),
+            torch.cuda.graph(self.back, recorder.pool, capture_error_mode="thread_local"),
+        ):
             made = torch.autograd.grad(states, weights, self.change, allow_unused=True)
             found = {weight: one for weight, one in zip(weights, made, strict=True) if one is not None}
             kept = [recorder.gradients[weight] for weight in found]
@@ -140,6 +171,8 @@ class Recording:
                     kept.copy_(weight.grad)
         self.back.replay()
         for weight, kept in self.gradients.items():
+            if not self.adds and weight.grad is not None:  # the head uses it too
+                kept.add_(weight.grad)
             weight.grad = kept
 
 
@@ -157,6 +190,20 @@ class _Played(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None]:  # noqa: ANN401
         ctx.recording.play_back(gradients[0])
         return None, None
+
+
+class _Drawn:
+    """How far the random numbers of the GPU have got."""
+
+    def __init__(self) -> None:
+        self.generator = torch.cuda.default_generators[torch.cuda.current_device()]
+        self.seed, self.offset = self.generator.initial_seed(), self.generator.get_offset()
+
+    def restore(self) -> None:
+        """Go back there, out of a recording that broke off too."""
+        fresh = torch.Generator("cuda").manual_seed(self.seed)
+        fresh.set_offset(self.offset)
+        self.generator.graphsafe_set_state(fresh.graphsafe_get_state())
 
 
 def _described(one: Any) -> Any:  # noqa: ANN401
