@@ -51,7 +51,8 @@ class Arguments:
     levers: tuple[str, ...] = tuple(LEVERS)
     lever_model: str = "bert-large"
     turns: int = 3
-    warm_up: int = 100  # optimizer steps of dokhae's turns that are not timed: in them passes of all sizes are recorded
+    # optimizer steps of dokhae's turns that are not timed: in them passes of most sizes are recorded
+    warm_up: int = 170
     plain_warm_up: int = 10  # of the others'
     steps: int = 40  # that are
     predicted: str = "bert-base"
