@@ -124,10 +124,7 @@ def training_rows(arguments: Arguments, model: str, length: int, limit: float) -
         theirs = replace(told, precision=precision, warm_up=arguments.plain_warm_up)
         given = {"training": asdict(theirs), "windows": drawn["windows"]}
         sides[name] = ("speed.sides:plain", given)
-    turns: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
-    for number in range(arguments.turns):
-        for name, (work, given) in sides.items():
-            turns[name].append(arguments.take(work, given, number))
+    turns = in_turns(arguments, sides)
     rates = {name: [windows_rate(turn) for turn in taken] for name, taken in turns.items()}
     lengths = [one for batch in drawn["lengths"] for one in batch]
     cost, tokens = training_operations(Path(told.model), lengths) / len(lengths), sum(lengths) / len(lengths)
@@ -156,6 +153,15 @@ def training_rows(arguments: Arguments, model: str, length: int, limit: float) -
     return [*rows, Row(f"{title}: dokhae's share of the matrix rate", shares, "%", required=share)]
 
 
+def in_turns(arguments: Arguments, sides: dict[str, tuple[str, dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """What each side's work, with what it is given, returns: one turn of each after the other, again and again."""
+    turns: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
+    for number in range(arguments.turns):
+        for name, (work, given) in sides.items():
+            turns[name].append(arguments.take(work, given, number))
+    return turns
+
+
 def draw_for(arguments: Arguments, model: str, length: int) -> tuple[Training, dict[str, Any]]:
     """What a training is told, and the windows of its timed steps: the same for models of as large batches."""
     told = arguments.training(model, length)
@@ -168,12 +174,9 @@ def levers(arguments: Arguments, limit: float) -> list[Row]:
     """Training with each lever taken out or put in, in turns with all of dokhae's defaults."""
     model, length = arguments.lever_model, arguments.lengths[0]
     told = asdict(replace(draw_for(arguments, model, length)[0], precision=arguments.precision))
-    sides: dict[str, dict[str, Any]] = {"dokhae": {"training": told}}  # the same turns as in training
-    sides |= {name: {"training": told, "extras": LEVERS[name]} for name in arguments.levers}
-    turns: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
-    for number in range(arguments.turns):
-        for name, given in sides.items():
-            turns[name].append(arguments.take("speed.sides:dokhae", given, number))
+    given: dict[str, dict[str, Any]] = {"dokhae": {"training": told}}  # the same turns as in training
+    given |= {name: {"training": told, "extras": LEVERS[name]} for name in arguments.levers}
+    turns = in_turns(arguments, {name: ("speed.sides:dokhae", one) for name, one in given.items()})
     rates = {name: [windows_rate(turn) for turn in taken] for name, taken in turns.items()}
     return [
         Row(

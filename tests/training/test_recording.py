@@ -72,12 +72,15 @@ def test_a_pass_is_recorded_where_it_has_room_beside_others(tmp_path, monkeypatc
     recorder = Recorder(encoder, adds=False)
     recorder.most = 1000  # bytes of the longest pass so far
     for free[0], has_room in ((weights + 1999, False), (weights + 2000, True)):  # and for the gradients
-        assert recorder._has_room() == has_room
+        assert recorder._has_room(1000) == has_room
     recorder.held = 1000  # by those that are recorded, which the next one takes too
     for free[0], has_room in ((999, False), (1000, True)):
-        assert recorder._has_room() == has_room
-    recorder.sizes = {number: recorder for number in range(recording.MOST)}
-    assert not recorder._has_room()
+        assert recorder._has_room(1000) == has_room
+    recorder.held = 400  # those that are recorded are shorter than the longest so far
+    for free[0], has_room in ((1599, False), (1600, True)):
+        assert recorder._has_room(1000) == has_room
+    recorder.sizes = {number: object.__new__(Recording) for number in range(recording.MOST)}
+    assert not recorder._has_room(1000)
 
 
 @gpu

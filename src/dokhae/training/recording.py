@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -31,11 +32,11 @@ class Recorder:
         """adds: gradients are added to those of the batches before it."""
         self.encoder, self.adds = encoder, adds
         self.run = encoder.forward
-        self.sizes: dict[Any, Recording | None] = {}  # None: met once
-        self.unrecorded: set[Any] = set()  # sizes that there was no room for
+        # of each size that was met; a number: the bytes that its first pass left for the way back; None: there is no room
+        self.sizes: dict[Any, Recording | int | None] = {}
         self.gradients: dict[nn.Parameter, Tensor] = {}
         self.pool: Any = None
-        self.most = self.held = 0  # bytes that a pass leaves for the way back: at most so far; of those recorded
+        self.most = self.held = 0  # the most such bytes of any pass, and of a recorded one
         self.failed = False
         encoder.forward = self.forward
 
@@ -52,35 +53,39 @@ class Recorder:
             return self.run(*args, **options)
         given = [*args, *options.values()]
         size = (tuple(options), tuple(map(_described, given)))
-        if size in self.sizes and self.sizes[size] is None and size not in self.unrecorded:
-            self.sizes[size] = self._record(size, args, options)
-        recording = self.sizes.setdefault(size, None)
-        return self._run(args, options) if recording is None else recording.play(given)
+        known = self.sizes.get(size)
+        if isinstance(known, int):
+            known = self.sizes[size] = self._record(known, args, options)
+        if known is not None:
+            return known.play(given)
+        output, left = self._run(args, options)
+        self.sizes.setdefault(size, left)
+        return output
 
-    def _run(self, args: tuple[Any, ...], options: dict[str, Any]) -> Any:  # noqa: ANN401
-        """As ever; where memory ends and some of it is held by recordings, without them."""
+    def _run(self, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, int]:
+        """The output as ever, and the bytes it leaves; where memory ends and recordings hold some, without them."""
         before, drawn = torch.cuda.memory_allocated(), _Drawn()
         try:
             with _casting_anew():  # as it is recorded, so that nothing is compiled anew then
                 output = self.run(*args, **options)
-            self.most = max(self.most, torch.cuda.memory_allocated() - before)
-            return output
+            left = torch.cuda.memory_allocated() - before
+            self.most = max(self.most, left)
+            return output, left
         except torch.OutOfMemoryError:
             if self.pool is None:
                 raise
         self._fail("there is too little memory beside it")  # out here, for the error holds what the pass had made
         drawn.restore()
-        return self.run(*args, **options)
+        return self.run(*args, **options), 0
 
-    def _record(self, size: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Recording | None:  # noqa: ANN401
+    def _record(self, left: int, args: tuple[Any, ...], options: dict[str, Any]) -> Recording | None:
         """None where there is no room for it, or where it fails, and then nothing is recorded any more."""
         drawn, stream = _Drawn(), torch.cuda.current_stream()
         try:
-            if not self._has_room():
-                self.unrecorded.add(size)
+            if not self._has_room(left):
                 return None
             recording = Recording(self, args, options)
-            self.held = max(self.held, self.most)
+            self.held = max(self.held, left)
             return recording
         except Exception as error:  # whatever a model does that cannot be recorded
             reason = str(error.__context__ or error).partition("\n")[0]
@@ -92,13 +97,14 @@ class Recorder:
         drawn.restore()
         return None
 
-    def _has_room(self) -> bool:
-        """Whether a recorded pass has room beside one that is not. All recorded passes share theirs."""
+    def _has_room(self, left: int) -> bool:
+        """Whether a recorded pass that leaves so much has room beside one that is not. Recorded ones share theirs."""
         weights = [weight for weight in self.encoder.parameters() if weight.requires_grad]
-        needed = 2 * self.most - self.held + (0 if self.gradients else sum(weight.nbytes for weight in weights))
+        gradients = 0 if self.gradients else sum(weight.nbytes for weight in weights)
+        needed = max(left - self.held, 0) + self.most + gradients
         if torch.cuda.mem_get_info()[0] < needed:
             torch.cuda.empty_cache()
-        recordings = sum(one is not None for one in self.sizes.values())
+        recordings = sum(isinstance(one, Recording) for one in self.sizes.values())
         if recordings >= MOST or torch.cuda.mem_get_info()[0] < needed:
             return False
         if self.pool is None:
@@ -216,7 +222,7 @@ def _described(one: Any) -> Any:  # noqa: ANN401
 def _copied(one: Any) -> Any:  # noqa: ANN401
     """An argument in memory of its own."""
     if isinstance(one, Seams):
-        return Seams(one.lengths, one.longest, one.bounds.clone())
+        return replace(one, bounds=one.bounds.clone())
     return one.clone() if isinstance(one, Tensor) else one
 
 
