@@ -32,7 +32,7 @@ class Recorder:
         """adds: gradients are added to those of the batches before it."""
         self.encoder, self.adds = encoder, adds
         self.run = encoder.forward
-        # of each size that was met; a number: the bytes that its first pass left for the way back; None: there is no room
+        # of each size that was met. A number: bytes that its first pass left for the way back; None: there is no room
         self.sizes: dict[Any, Recording | int | None] = {}
         self.gradients: dict[nn.Parameter, Tensor] = {}
         self.pool: Any = None
