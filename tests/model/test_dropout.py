@@ -9,7 +9,17 @@ import pytest
 import torch
 from torch import nn
 
-from dokhae.model.dropout import LEVELS, Dropout, drop, dropout_factors, replace_dropout
+from dokhae.model import dropout
+from dokhae.model.dropout import (
+    LEVELS,
+    SHARED,
+    Dropout,
+    _threshold,
+    drop,
+    dropout_factors,
+    random_words,
+    replace_dropout,
+)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
@@ -24,8 +34,8 @@ def test_elements_are_dropped_at_the_rate_and_the_others_scaled(p, dtype):
 
 @pytest.mark.parametrize("p", [0.1, 0.25, 0.49, 0.6, 0.9, 0.99, 1 / LEVELS, 0.0])
 def test_of_all_random_numbers_the_share_that_is_dropped_is_the_rate(p, monkeypatch):
-    every = np.arange(LEVELS, dtype=np.uint16).view(np.uint64)
-    monkeypatch.setattr(np.random, "SFC64", lambda seed: SimpleNamespace(random_raw=lambda count: every[:count].copy()))
+    every = torch.from_numpy(np.arange(LEVELS, dtype=np.uint16).view(np.int64))
+    monkeypatch.setattr(dropout, "random_words", lambda count, seed: every[:count].clone())
     for dtype in (torch.float32, torch.bfloat16, torch.float64):
         kept = drop(torch.ones(LEVELS, dtype=dtype), p, seed=0)
         assert int((kept == 0).sum()) == round(p * LEVELS) and int((kept == 1).sum()) == LEVELS - round(p * LEVELS)
@@ -44,6 +54,32 @@ def test_neighbours_are_independent():
     dropped = (dropout_factors((1_000_000,), 0.1, torch.float32, seed=0) == 0).double()
     for shift in (1, 2, 3, 4, 8, 64):
         assert (dropped[shift:] * dropped[:-shift]).mean().item() == pytest.approx(0.01, abs=0.0005)
+
+
+@pytest.mark.parametrize("count", [1, SHARED, SHARED + 1, 1000])
+def test_no_three_random_words_are_made_of_the_same_three_numbers(count, monkeypatch):
+    columns = -(-count // SHARED)
+    drawn = np.random.default_rng(0).integers(2**63, size=2 * columns + SHARED)
+    generator = SimpleNamespace(random_raw=lambda number: drawn[:number].copy())
+    monkeypatch.setattr(np.random, "SFC64", lambda seed: generator)
+    places = [divmod(place, columns) for place in range(count)]
+    pairs = [(column, columns + column + row) for row, column in places]  # one of each kind: no triangles
+    assert random_words(count, seed=0).tolist() == [int(drawn[one] ^ drawn[other]) for one, other in pairs]
+    assert len(set(pairs)) == count and max(one for one, _ in pairs) < min(other for _, other in pairs)
+
+
+def test_words_that_share_a_number_drop_independently():
+    count, p = SHARED * 40_000, 0.1
+    words = random_words(count, seed=0)
+    dropped = (words.view(torch.bfloat16) <= _threshold(p)).double().view(SHARED, 40_000, 4)
+    together = {
+        "the first number": dropped[:-1] * dropped[1:],
+        "the second": dropped[:-1, 1:] * dropped[1:, :-1],
+        "one the first, one the second": dropped[1:, :-1] * dropped[:-1, :-1] * dropped[:-1, 1:],
+    }
+    for name, shares in together.items():
+        expected = p ** (3 if name.startswith("one") else 2)
+        assert shares.mean().item() == pytest.approx(expected, rel=0.02), name
 
 
 def test_the_seed_decides():

@@ -7,8 +7,11 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.random.bit_generator import ISeedSequence
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+SHARED = 32  # words of random bits that one drawn number goes into
 LEVELS = 2**16  # of the random numbers: a rate is met to 0.00002
 MOST = 0.99  # the highest rate that they can have; some of them are not a number, and always kept
 EXACT = (torch.bfloat16, torch.float32, torch.float64)  # what holds every bfloat16
@@ -61,16 +64,14 @@ def dropout_factors(shape: tuple[int, ...] | torch.Size, p: float, dtype: torch.
 def drop(values: Tensor, p: float, seed: int) -> Tensor:
     """The values, each 0 with probability p, independently, on the CPU; the same for the same seed.
 
-    numpy's SFC64 makes random bits several times as fast as torch's generator, which seeds it. 16 of them are read as a
-    bfloat16, of which a known share lies below a threshold: then the gradient of torch's threshold, which compares,
-    drops and writes in one pass, does it all.
+    16 random bits are read as a bfloat16, of which a known share lies below a threshold: then the gradient of torch's
+    threshold, which compares, drops and writes in one pass, does it all.
     """
     if p > MOST:
         return drop_one_by_one(values, p, seed)
     if values.dtype not in EXACT:
         return drop(values.float(), p, seed).to(values.dtype)
-    words = np.random.SFC64(seed).random_raw(-(-values.numel() // 4))
-    numbers = torch.from_numpy(words.view(np.int16))[: values.numel()].view(torch.bfloat16)
+    numbers = random_words(-(-values.numel() // 4), seed).view(torch.bfloat16)[: values.numel()]
     numbers = numbers.view(values.shape).to(values.dtype)
     made = torch.ops.aten.threshold_backward.grad_input(values, numbers, _threshold(p), grad_input=numbers)
     return cast(Tensor, made)
@@ -80,6 +81,31 @@ def drop_one_by_one(values: Tensor, p: float, seed: int) -> Tensor:
     """The same by a Bernoulli draw for each element: at any rate, and slowly."""
     kept = torch.empty(values.shape, dtype=values.dtype)
     return values * kept.bernoulli_(1 - p, generator=torch.Generator().manual_seed(seed))
+
+
+def random_words(count: int, seed: int) -> Tensor:
+    """So many words of 64 random bits, (count,), any three of them independent; the same for the same seed.
+
+    numpy's SFC64 draws several times as fast as torch's generator, and SHARED words need two of its numbers: each is
+    one number in exclusive or with another, no two words the same two. The two are of different kinds, so no three
+    words are made of three numbers, which is how one would follow from two.
+    """
+    columns = -(-count // SHARED)
+    drawn = np.random.SFC64(_Seed(seed)).random_raw(2 * columns + SHARED)  # type: ignore[arg-type]
+    numbers, made = torch.from_numpy(drawn.view(np.int64)), torch.empty(SHARED, columns, dtype=torch.int64)
+    torch.bitwise_xor(numbers[:columns], numbers[columns:].unfold(0, columns, 1)[:SHARED], out=made)
+    return made.view(-1)[:count]
+
+
+class _Seed(ISeedSequence):
+    """A random number as a seed. numpy would mix it first, which takes longer than what is then drawn."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint64) -> NDArray[Any]:  # noqa: ANN401 - as numpy has it
+        """The number in each word, as SFC64's author begins (PractRand); numpy drops its first twelve."""
+        return np.full(n_words, self.number, dtype)
 
 
 @lru_cache
