@@ -200,3 +200,13 @@ def sha256(path: Path) -> str:
     for file_path in json_files(Path(path)):
         digest.update(f"{file_path.name}\0{sha256(file_path)}\n".encode())
     return digest.hexdigest()
+
+
+def give_back(lock: Any) -> None:  # noqa: ANN401 - of the package filelock, which who only scores need not have
+    """Give a FileLock back that is held, and take its file away.
+
+    While it is held, for who waits has the file open: that one sees that it has gone, and looks again (filelock 3.24).
+    """
+    with contextlib.suppress(OSError):
+        Path(lock.lock_file).unlink()
+    lock.release()

@@ -171,14 +171,10 @@ def _labels(
     features: Features, windows: NDArray[np.int64], cls: NDArray[np.int64], context_at: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Places of the answer's first and last token; both the CLS where the window does not hold the whole answer."""
-    example = features.window_example[windows]
-    start, end = features.answer_start[example], features.answer_end[example]
-    first, last = features.window_start[windows], features.window_end[windows]
-    inside = (start >= first) & (end < last) & (start >= 0)
-    return (
-        np.where(inside, context_at + start - first, cls),
-        np.where(inside, context_at + end - first, cls),
-    )
+    example, first, held = features.window_example[windows], features.window_start[windows], features.held(windows)
+    places = (context_at + ends[example] - first for ends in (features.answer_start, features.answer_end))
+    start, end = (np.where(held, place, cls) for place in places)
+    return start, end
 
 
 def _blocks(

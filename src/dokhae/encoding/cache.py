@@ -21,7 +21,7 @@ from dokhae.encoding.layout import PairTokenizer
 from dokhae.encoding.pairs import PairConfig
 from dokhae.encoding.windows import WindowConfig
 from dokhae.errors import DataError
-from dokhae.files import atomic_path, make_folder
+from dokhae.files import atomic_path, give_back, make_folder
 from dokhae.types import Example
 
 log = logging.getLogger("dokhae")
@@ -162,9 +162,7 @@ def _alone(path: Path) -> Iterator[None]:
         yield
     finally:
         if lock.is_locked:
-            with contextlib.suppress(OSError):
-                Path(lock.lock_file).unlink()  # while it is ours; who waits for it looks again
-            lock.release()
+            give_back(lock)
 
 
 def cache_key(examples: Sequence[Example], tokenizer: PairTokenizer, config: Config) -> str:

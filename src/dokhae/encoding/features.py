@@ -54,10 +54,11 @@ class Features:
         context = self.example_context[example]
         return slice(int(self.context_bounds[context]), int(self.context_bounds[context + 1]))
 
-    def held(self) -> NDArray[np.bool_]:
-        """(windows,) whether a window holds the whole first answer of its example."""
-        start, end = self.answer_start[self.window_example], self.answer_end[self.window_example]
-        return np.asarray((start >= self.window_start) & (start >= 0) & (end < self.window_end))
+    def held(self, windows: NDArray[np.int64] | slice = slice(None)) -> NDArray[np.bool_]:
+        """(R,) whether each of some windows (of all, by default) holds the whole first answer of its example."""
+        example = self.window_example[windows]
+        start, end = self.answer_start[example], self.answer_end[example]
+        return np.asarray((start >= self.window_start[windows]) & (start >= 0) & (end < self.window_end[windows]))
 
     def part(self, first: int, last: int) -> Features:
         """The features of examples [first, last) alone, as views where that is possible."""

@@ -14,6 +14,7 @@ import lightning.pytorch as pl
 import torch
 
 from dokhae.errors import SettingsError
+from dokhae.model.layers import layers_of
 
 log = logging.getLogger("dokhae")
 WARM_UP, USUAL = 5, 20  # batches in which things are compiled, and those after them that say how long one takes
@@ -36,15 +37,8 @@ def compile_encoder(model: Any) -> None:  # noqa: ANN401 - a transformers model
 
     Where it has a list of layers, one of them is compiled for all, which takes a fraction of the time.
     """
-    for module in layers(model) or model.base_model.children():
+    for module in layers_of(model) or model.base_model.children():
         module.compile(dynamic=True)
-
-
-def layers(model: Any) -> list[torch.nn.Module]:  # noqa: ANN401 - a transformers model
-    """The layers of an encoder, none where they share their weights or are not to be found."""
-    count = getattr(model.config, "num_hidden_layers", None)
-    stacks = (each for each in model.modules() if isinstance(each, torch.nn.ModuleList) and len(each) == count)
-    return list(next(stacks, ()))
 
 
 @contextlib.contextmanager

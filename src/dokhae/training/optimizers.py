@@ -12,6 +12,7 @@ from torch import nn
 from transformers import optimization
 
 from dokhae.errors import SettingsError
+from dokhae.model.layers import layer_lists
 from dokhae.training.offload import Groups, OffloadedOptimizer
 from dokhae.training.run_config import RunConfig
 
@@ -86,24 +87,21 @@ def weight_depths(model: nn.Module) -> dict[str, int]:
     one; tables of embeddings, those of relative positions too, to the embeddings. SettingsError where there is no such
     list (ALBERT's layers share their weights), or more than one (XLM's, or an encoder's and a decoder's).
     """
-    count, body = getattr(model.config, "num_hidden_layers", 0), getattr(model, "base_model", model)
-    names = [name for name, module in model.named_modules() if isinstance(module, nn.ModuleList)]
-    outermost = [name for name in names if not any(name.startswith(f"{other}.") for other in names)]
-    lists = [name for name in outermost if len(model.get_submodule(name)) == count]  # type: ignore[arg-type]
+    body, lists = getattr(model, "base_model", model), layer_lists(model)
     if body is model or len(lists) != 1:
         why = f"are in {len(lists)} lists" if len(lists) > 1 else "share their weights, or cannot be told apart"
         raise SettingsError(f"{type(model).__name__}: its layers {why}; leave optimizer.layer_decay at 1 and "
                             "optimizer.frozen_layers at 0")  # fmt: skip
-    layers = f"{lists[0]}."
+    ((layers, stack),) = lists.items()
     inside = {id(weight) for weight in body.parameters()}
     tables = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     depths, reached = {}, 0
     for name, weight in model.named_parameters():
-        in_layer = name.startswith(layers)
+        in_layer = name.startswith(f"{layers}.")
         if in_layer:
-            reached = int(name.removeprefix(layers).partition(".")[0]) + 1
+            reached = int(name.removeprefix(f"{layers}.").partition(".")[0]) + 1
         table = id(weight) in tables and not in_layer
-        depths[name] = int(count) + 2 if id(weight) not in inside else 0 if table else reached
+        depths[name] = len(stack) + 2 if id(weight) not in inside else 0 if table else reached
     return depths
 
 

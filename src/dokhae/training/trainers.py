@@ -14,9 +14,10 @@ from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy
 
 from dokhae.errors import SettingsError
+from dokhae.model.layers import layers_of
 from dokhae.training.checkpoints import Checkpoints, watched
 from dokhae.training.cluster import check_place
-from dokhae.training.compiling import CompileCost, layers
+from dokhae.training.compiling import CompileCost
 from dokhae.training.gradients import UsedRows
 from dokhae.training.logs import Progress, loggers
 from dokhae.training.module import TrainingModule
@@ -78,7 +79,7 @@ def strategy_of(model: torch.nn.Module, config: RunConfig, processes: Processes)
         for weight in model.parameters():
             weight.is_matrix = weight.ndim > 1  # type: ignore[attr-defined]  # for the optimizer, which sees parts
         # the state dicts are whole, so a checkpoint does not say under which strategy it was saved
-        return FSDPStrategy(auto_wrap_policy=layers_of(model), state_dict_type="full", use_orig_params=True)
+        return FSDPStrategy(auto_wrap_policy=layer_classes(model), state_dict_type="full", use_orig_params=True)
     # the buffers are constants, and sending them around would hang a validation of uneven shares
     return DDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True)
 
@@ -88,7 +89,7 @@ def check_strategy(model: torch.nn.Module, config: RunConfig, device: str) -> No
     if config.strategy != "fsdp":
         return
     check_place(config.strategy, device)
-    layers_of(model)
+    layer_classes(model)
     settings = config.optimizer
     for name, is_set in (
         ("compile", config.compile),
@@ -100,9 +101,9 @@ def check_strategy(model: torch.nn.Module, config: RunConfig, device: str) -> No
             raise SettingsError(f"strategy fsdp does not go with {name}, which needs whole weights; use ddp")
 
 
-def layers_of(model: Any) -> set[type[torch.nn.Module]]:  # noqa: ANN401 - a transformers model
+def layer_classes(model: Any) -> set[type[torch.nn.Module]]:  # noqa: ANN401 - a transformers model
     """The class of a model's layers, which FSDP divides one by one. SettingsError where the layers share weights."""
-    found = layers(model)
+    found = layers_of(model)
     if not found:
         raise SettingsError(f"{type(model).__name__}: strategy fsdp divides layer by layer, and its layers share their "
                             "weights or are not to be found; use ddp")  # fmt: skip
