@@ -68,7 +68,8 @@ class Recording(TorchDispatchMode):
 
     def __exit__(self, *error):
         Recording.now = None
-        torch.set_rng_state(self.drawn)
+        if error[0] is None:  # else the random numbers are left somewhere
+            torch.set_rng_state(self.drawn)
         return super().__exit__(*error)
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
@@ -113,15 +114,17 @@ class Generator:
 
 
 def by_bounds(rows, seams, dropout, scale, reach):
-    """Attention of windows end to end that asks the host for nothing but how many tokens there are."""
-    place = torch.arange(len(rows[0]))
-    window = torch.bucketize(place, seams.bounds.as_subclass(torch.Tensor)[1:], right=True)
+    """Attention of windows end to end that asks the host for nothing but how many tokens there are, and in a window."""
+    place, bounds = torch.arange(len(rows[0])), seams.bounds.as_subclass(torch.Tensor)
+    window = torch.bucketize(place, bounds[1:], right=True)
+    beyond = place - bounds[window] >= seams.longest  # where flash attention does not come
     apart = window[:, None] != window
     if reach is not None:
         apart = apart | ((place[:, None] - place).abs() >= reach)
     query, key, value = (row.transpose(0, 1) for row in rows)
     scores = (query @ key.transpose(1, 2) * scale).masked_fill(apart, float("-inf"))
-    return (torch.nn.functional.dropout(scores.softmax(-1), dropout) @ value).transpose(0, 1)
+    made = (torch.nn.functional.dropout(scores.softmax(-1), dropout) @ value).transpose(0, 1)
+    return made.masked_fill(beyond[:, None, None], float("nan"))
 
 
 def emulate(monkeypatch):

@@ -19,6 +19,7 @@ from training.emulated_graphs import emulate
 from training.small import FEW, config, weights, write_squad
 
 ONE, OTHER = (40, 12, 61), (90, 30)  # windows of batches of two sizes
+AS_ONE = (20, 67, 26)  # others that make a batch of the same size
 gpu = pytest.mark.gpu
 
 
@@ -130,7 +131,7 @@ def test_a_recorded_encoder_says_and_learns_the_same_with_the_same_dropout(machi
     plain = load_model(locate(make_model(family, tmp_path / family, layers=2))).to(machine.device).train()
     model = copy.deepcopy(plain)
     recorder = Recorder(model.base_model, adds=False)
-    for number, lengths in enumerate([ONE, ONE, OTHER, ONE, OTHER, ONE]):
+    for number, lengths in enumerate([ONE, AS_ONE, OTHER, ONE, OTHER, AS_ONE]):
         batch = inputs(model, windows(family, *lengths, seed=number))
         found, wanted = states(model, batch, number), states(plain, batch, number)
         near({"states": found}, {"states": wanted}, machine.tolerance)
@@ -138,9 +139,12 @@ def test_a_recorded_encoder_says_and_learns_the_same_with_the_same_dropout(machi
         model.zero_grad()
         plain.zero_grad()
     assert len(played) == 4 and not recorder.failed
-    recorder.take_out()
     model.eval()
     plain.eval()
+    near({"states": states(model, batch, 0)}, {"states": states(plain, batch, 0)}, machine.tolerance)
+    assert len(played) == 4  # an answer is not recorded
+    recorder.take_out()
+    assert not recorder.sizes and not recorder.gradients and recorder.pool is None
     near({"states": states(model, batch, 0)}, {"states": states(plain, batch, 0)}, machine.tolerance)
 
 
@@ -157,6 +161,48 @@ def test_gradients_of_several_batches_add_up_whether_they_are_recorded_or_not(ma
         model.zero_grad()
         plain.zero_grad()
     assert len(played) == 7
+
+
+def test_a_batch_with_longer_windows_is_of_another_size(machine, tmp_path, played):
+    plain = load_model(locate(make_model("bert", tmp_path / "bert", positions=300))).to(machine.device).train()
+    model = copy.deepcopy(plain)
+    recorder = Recorder(model.base_model, adds=False)
+    for number, lengths in enumerate([(120, 120), (120, 120), (200, 40), (200, 40)]):  # 128 is what attention goes by
+        batch = inputs(model, windows("bert", *lengths, seed=number))
+        near({"states": states(model, batch, number)}, {"states": states(plain, batch, number)}, machine.tolerance)
+    assert len(played) == len(recorder.sizes) == 2
+
+
+def test_what_a_batch_was_given_stays_as_it_was(machine, tmp_path, played):
+    model = load_model(locate(make_model("bert", tmp_path / "bert"))).to(machine.device).train()
+    Recorder(model.base_model, adds=False)
+    batches = [inputs(model, windows("bert", *lengths, seed=3)) for lengths in (ONE, AS_ONE, ONE)]
+    rows, held = (
+        [in_one_row(model, one.ids, one.types, one.lengths, machine.device) for one in batches] for _ in range(2)
+    )
+    for row in rows:
+        model.base_model(**row).last_hidden_state.sum().backward()
+    assert len(played) == 2
+    for row, before in zip(rows, held, strict=True):
+        assert torch.equal(row["seams"].bounds, before["seams"].bounds)
+        assert all(torch.equal(row[name], before[name]) for name in row if name != "seams")
+
+
+def test_it_is_known_what_passes_leave_in_memory(tmp_path, monkeypatch):
+    emulate(monkeypatch)
+    model = load_model(locate(make_model("bert", tmp_path / "bert"))).train()
+    recorder, allocated = Recorder(model.base_model, adds=False), [0]
+    run = recorder.run
+
+    def leaving(*args, **options):
+        allocated[0] += sum(options["seams"].lengths)
+        return run(*args, **options)
+
+    recorder.run = leaving
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: allocated[0])
+    for lengths, most, held in ((ONE, 113, 0), (ONE, 113, 113), (OTHER, 120, 113), (OTHER, 120, 120), (ONE, 120, 120)):
+        states(model, inputs(model, windows("bert", *lengths)), 0)
+        assert (recorder.most, recorder.held) == (most, held)
 
 
 @pytest.mark.parametrize("adds", [False, True])
@@ -215,8 +261,8 @@ def test_an_encoder_that_cannot_be_recorded_learns_on(machine, tmp_path, played,
         each.base_model.embeddings.register_forward_hook(lambda module, given, found: found * float(found.max() > -9e9))
     recorder = Recorder(model.base_model, adds=False)
     with caplog.at_level("INFO", logger="dokhae"):
-        for number in range(4):
-            batch = inputs(model, windows("bert", *ONE, seed=number))
+        for number, lengths in enumerate([ONE, ONE, ONE, OTHER, OTHER]):
+            batch = inputs(model, windows("bert", *lengths, seed=number))
             near({"states": states(model, batch, number)}, {"states": states(plain, batch, number)}, machine.tolerance)
             near(gradients(model), gradients(plain), machine.tolerance)
             model.zero_grad()
