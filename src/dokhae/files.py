@@ -202,7 +202,7 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def give_back(lock: Any) -> None:  # noqa: ANN401 - of the package filelock, which who only scores need not have
+def give_back_lock(lock: Any) -> None:  # noqa: ANN401 - of the package filelock, which who only scores need not have
     """Give a FileLock back that is held, and take its file away.
 
     While it is held, for who waits has the file open: that one sees that it has gone, and looks again (filelock 3.24).

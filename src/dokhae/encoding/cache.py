@@ -21,7 +21,7 @@ from dokhae.encoding.layout import PairTokenizer
 from dokhae.encoding.pairs import PairConfig
 from dokhae.encoding.windows import WindowConfig
 from dokhae.errors import DataError
-from dokhae.files import atomic_path, give_back, make_folder
+from dokhae.files import atomic_path, give_back_lock, make_folder
 from dokhae.types import Example
 
 log = logging.getLogger("dokhae")
@@ -162,7 +162,7 @@ def _alone(path: Path) -> Iterator[None]:
         yield
     finally:
         if lock.is_locked:
-            give_back(lock)
+            give_back_lock(lock)
 
 
 def cache_key(examples: Sequence[Example], tokenizer: PairTokenizer, config: Config) -> str:

@@ -57,12 +57,12 @@ def draw_seed() -> int:
 
 
 def dropout_factors(shape: tuple[int, ...] | torch.Size, p: float, dtype: torch.dtype, seed: int) -> Tensor:
-    """0 with probability p, else 1 / (1 - p), independently, on the CPU; the same for the same seed."""
+    """0 with probability p, else 1 / (1 - p), as `drop` does it; the same for the same seed."""
     return drop(torch.tensor(1 / (1 - p), dtype=dtype).expand(shape), p, seed)
 
 
 def drop(values: Tensor, p: float, seed: int) -> Tensor:
-    """The values, each 0 with probability p, independently, on the CPU; the same for the same seed.
+    """The values, each 0 with probability p, any three independently, on the CPU; the same for the same seed.
 
     16 random bits are read as a bfloat16, of which a known share lies below a threshold: then the gradient of torch's
     threshold, which compares, drops and writes in one pass, does it all.

@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from dokhae.errors import DataError, SettingsError
-from dokhae.files import give_back, make_folder, refuse_full_folder
+from dokhae.files import give_back_lock, make_folder, refuse_full_folder
 from dokhae.training.run_config import RunConfig
 
 
@@ -33,7 +33,7 @@ def alone_in(run: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        give_back(lock)
+        give_back_lock(lock)
 
 
 @contextlib.contextmanager
