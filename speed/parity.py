@@ -1,7 +1,8 @@
 """Does dokhae train as well as the plain way? EM and F1 of both on the same data, settings and seeds.
 
 `python -m speed.parity` trains whatever speed/results/parity.json does not hold yet, and prints the comparison.
-dokhae's rows of before its batches were packed stay there with the path "padded"; they are not compared any more.
+dokhae's rows of before its batches were packed, or of other random bits, stay there under another path; they are not
+compared any more.
 """
 
 from __future__ import annotations

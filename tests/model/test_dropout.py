@@ -72,14 +72,12 @@ def test_words_that_share_a_number_drop_independently():
     count, p = SHARED * 40_000, 0.1
     words = random_words(count, seed=0)
     dropped = (words.view(torch.bfloat16) <= _threshold(p)).double().view(SHARED, 40_000, 4)
-    together = {
-        "the first number": dropped[:-1] * dropped[1:],
-        "the second": dropped[:-1, 1:] * dropped[1:, :-1],
-        "one the first, one the second": dropped[1:, :-1] * dropped[:-1, :-1] * dropped[:-1, 1:],
-    }
-    for name, shares in together.items():
-        expected = p ** (3 if name.startswith("one") else 2)
-        assert shares.mean().item() == pytest.approx(expected, rel=0.02), name
+    for shared, together, expected in (
+        ("the first number", dropped[:-1] * dropped[1:], p**2),
+        ("the second", dropped[:-1, 1:] * dropped[1:, :-1], p**2),
+        ("one the first, one the second", dropped[1:, :-1] * dropped[:-1, :-1] * dropped[:-1, 1:], p**3),
+    ):
+        assert together.mean().item() == pytest.approx(expected, rel=0.02), shared
 
 
 def test_the_seed_decides():

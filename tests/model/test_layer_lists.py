@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import pytest
-import torch
-from transformers import AutoConfig, AutoModelForQuestionAnswering
 
 from dokhae.model.layers import layer_lists, layers_of
 from dokhae.training.compiling import compile_encoder
+from training.test_optimizers import untrained
 
-BERT = {
-    "hidden_size": 8, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 16, "vocab_size": 50,
-    "pad_token_id": 0,
-}  # fmt: skip
-XLM = {"emb_dim": 8, "n_layers": 3, "n_heads": 2, "vocab_size": 50}
 STACKS = {"bert": "bert.encoder.layer", "electra": "electra.encoder.layer", "modernbert": "model.layers"}
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")  # torch's compiler of itself
-
-
-def model_of(kind, sizes):
-    return AutoModelForQuestionAnswering.from_config(AutoConfig.for_model(kind, **sizes))
 
 
 def compiled(model):
@@ -29,16 +19,18 @@ def compiled(model):
 
 @pytest.mark.parametrize("kind", STACKS)
 def test_the_layers_are_one_list_and_are_compiled_one_by_one(kind):
-    model = model_of(kind, BERT)
+    model = untrained(kind)
     assert list(layer_lists(model)) == [STACKS[kind]]
     assert layers_of(model) == list(model.get_submodule(STACKS[kind])) and len(layers_of(model)) == 3
     compile_encoder(model)
     assert compiled(model) == {f"{STACKS[kind]}.{number}" for number in range(3)}
 
 
-@pytest.mark.parametrize(("kind", "sizes", "lists"), [("albert", BERT, 0), ("xlm", XLM, 4)])
+@pytest.mark.parametrize(
+    ("kind", "sizes", "lists"), [("albert", {}, 0), ("xlm", {"emb_dim": 8, "n_layers": 3, "n_heads": 2}, 4)]
+)
 def test_where_they_are_in_no_list_or_in_several_the_whole_encoder_is_compiled(kind, sizes, lists):
-    model = model_of(kind, sizes)
+    model = untrained(kind, **sizes)
     assert (len(layer_lists(model)), layers_of(model)) == (lists, [])
     compile_encoder(model)
     body = next(name for name, module in model.named_modules() if module is model.base_model)
@@ -46,6 +38,5 @@ def test_where_they_are_in_no_list_or_in_several_the_whole_encoder_is_compiled(k
 
 
 def test_an_encoder_that_is_alone_has_layers_too():
-    model = model_of("bert", BERT)
-    assert layers_of(model.bert) == layers_of(model)
-    assert all(isinstance(layer, torch.nn.Module) for layer in layers_of(model))
+    model = untrained("bert")
+    assert layers_of(model.bert) == layers_of(model) and len(layers_of(model)) == 3

@@ -53,7 +53,7 @@ def new(found, args, kwargs):
     return [one for one in tensors(found) if one.untyped_storage().data_ptr() not in given]
 
 
-class Recording(TorchDispatchMode):
+class Capture(TorchDispatchMode):
     """torch.cuda.graph."""
 
     now = None  # the one that goes on
@@ -63,11 +63,11 @@ class Recording(TorchDispatchMode):
         self.graph = graph
 
     def __enter__(self):
-        Recording.now, self.drawn = self, torch.get_rng_state()
+        Capture.now, self.drawn = self, torch.get_rng_state()
         return super().__enter__()
 
     def __exit__(self, *error):
-        Recording.now = None
+        Capture.now = None
         if error[0] is None:  # else the random numbers are left somewhere
             torch.set_rng_state(self.drawn)
         return super().__exit__(*error)
@@ -86,12 +86,10 @@ class Recording(TorchDispatchMode):
 
 
 class Generator:
-    """A GPU's generator of random numbers, which here is the CPU's; an offset is one of the states it has been in."""
-
-    states = []
+    """A GPU's generator of random numbers, which here is the CPU's; an offset is the state that it has got to."""
 
     def __init__(self, device="cuda"):
-        self.offset = 0
+        self.offset = None
 
     def initial_seed(self):
         return 0
@@ -100,14 +98,13 @@ class Generator:
         return self
 
     def get_offset(self):
-        self.states.append(torch.get_rng_state())
-        return len(self.states) - 1
+        return torch.get_rng_state()
 
     def set_offset(self, offset):
         self.offset = offset
 
     def graphsafe_get_state(self):
-        return self.states[self.offset]
+        return self.offset
 
     def graphsafe_set_state(self, state):
         torch.set_rng_state(state)
@@ -137,9 +134,9 @@ def emulate(monkeypatch):
 
     for name, stand_in in {
         "CUDAGraph": Graph,
-        "graph": Recording,
+        "graph": Capture,
         "graph_pool_handle": object,
-        "is_current_stream_capturing": lambda: Recording.now is not None,
+        "is_current_stream_capturing": lambda: Capture.now is not None,
         "memory_allocated": lambda: 0,
         "mem_get_info": lambda: (ROOM, ROOM),
         "empty_cache": lambda: None,

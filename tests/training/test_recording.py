@@ -45,6 +45,21 @@ def near(found, wanted, tolerance):  # of the greatest: on a GPU bf16, and atten
         torch.testing.assert_close(found[name], one, rtol=0, atol=tolerance * float(one.abs().max() + 1e-6), msg=name)
 
 
+def twins(machine, folder, family="bert", **sizes):
+    """Two models with the same weights, in training: one to be recorded, and one that is not."""
+    model = load_model(locate(make_model(family, folder / family, **{"layers": 2} | sizes))).to(machine.device).train()
+    return model, copy.deepcopy(model)
+
+
+def learn_alike(machine, model, plain, family, lengths, seed):
+    """Both say the same of random windows, and have the same gradients, which they then give up."""
+    batch = inputs(model, windows(family, *lengths, seed=seed))
+    near({"states": states(model, batch, seed)}, {"states": states(plain, batch, seed)}, machine.tolerance)
+    near(gradients(model), gradients(plain), machine.tolerance)
+    model.zero_grad()
+    plain.zero_grad()
+
+
 @pytest.fixture(params=["emulated", pytest.param("cuda", marks=gpu)])
 def machine(request, monkeypatch):
     """Where passes are recorded, and how near the numbers then are."""
@@ -77,9 +92,8 @@ def test_a_pass_is_recorded_where_it_has_room_beside_others(tmp_path, monkeypatc
     encoder = load_model(locate(make_model("bert", tmp_path / "bert"))).base_model
     weights = sum(weight.nbytes for weight in encoder.parameters())
     free = [0]
+    emulate(monkeypatch)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free[0], 1 << 40))
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
-    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: "pool")
     recorder = Recorder(encoder, adds=False)
     recorder.most = 1000  # bytes of the longest pass so far
     for free[0], has_room in ((weights + 1999, False), (weights + 2000, True)):  # and for the gradients
@@ -95,7 +109,7 @@ def test_a_pass_is_recorded_where_it_has_room_beside_others(tmp_path, monkeypatc
 
 
 def test_without_room_nothing_is_recorded(machine, tmp_path, played, monkeypatch):
-    model = load_model(locate(make_model("bert", tmp_path / "bert", layers=2))).to(machine.device).train()
+    model, _ = twins(machine, tmp_path)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (0, 1 << 40))
     recorder = Recorder(model.base_model, adds=False)
     for number in range(3):
@@ -104,8 +118,7 @@ def test_without_room_nothing_is_recorded(machine, tmp_path, played, monkeypatch
 
 
 def test_where_memory_ends_recordings_are_given_up_for_it(machine, tmp_path, played, caplog):
-    plain = load_model(locate(make_model("bert", tmp_path / "bert", layers=2))).to(machine.device).train()
-    model = copy.deepcopy(plain)
+    model, plain = twins(machine, tmp_path)
     recorder = Recorder(model.base_model, adds=False)
     run = recorder.run
 
@@ -118,39 +131,28 @@ def test_where_memory_ends_recordings_are_given_up_for_it(machine, tmp_path, pla
     recorder.run = full
     with caplog.at_level("INFO", logger="dokhae"):
         for number, lengths in enumerate([ONE, ONE, OTHER, ONE]):
-            batch = inputs(model, windows("bert", *lengths, seed=number))
-            near({"states": states(model, batch, number)}, {"states": states(plain, batch, number)}, machine.tolerance)
-            near(gradients(model), gradients(plain), machine.tolerance)
-            model.zero_grad()
-            plain.zero_grad()
+            learn_alike(machine, model, plain, "bert", lengths, number)
     assert recorder.failed and len(played) == 1 and "there is too little memory beside it" in caplog.text
 
 
 @pytest.mark.parametrize("family", YES)
 def test_a_recorded_encoder_says_and_learns_the_same_with_the_same_dropout(machine, family, tmp_path, played):
-    plain = load_model(locate(make_model(family, tmp_path / family, layers=2))).to(machine.device).train()
-    model = copy.deepcopy(plain)
+    model, plain = twins(machine, tmp_path, family)
     recorder = Recorder(model.base_model, adds=False)
     for number, lengths in enumerate([ONE, AS_ONE, OTHER, ONE, OTHER, AS_ONE]):
-        batch = inputs(model, windows(family, *lengths, seed=number))
-        found, wanted = states(model, batch, number), states(plain, batch, number)
-        near({"states": found}, {"states": wanted}, machine.tolerance)
-        near(gradients(model), gradients(plain), machine.tolerance)
-        model.zero_grad()
-        plain.zero_grad()
+        learn_alike(machine, model, plain, family, lengths, number)
     assert len(played) == 4 and not recorder.failed
     model.eval()
     plain.eval()
-    near({"states": states(model, batch, 0)}, {"states": states(plain, batch, 0)}, machine.tolerance)
+    learn_alike(machine, model, plain, family, AS_ONE, 0)
     assert len(played) == 4  # an answer is not recorded
     recorder.take_out()
     assert not recorder.sizes and not recorder.gradients and recorder.pool is None
-    near({"states": states(model, batch, 0)}, {"states": states(plain, batch, 0)}, machine.tolerance)
+    learn_alike(machine, model, plain, family, AS_ONE, 0)
 
 
 def test_gradients_of_several_batches_add_up_whether_they_are_recorded_or_not(machine, tmp_path, played):
-    plain = load_model(locate(make_model("bert", tmp_path / "bert", layers=2))).to(machine.device).train()
-    model = copy.deepcopy(plain)
+    model, plain = twins(machine, tmp_path)
     Recorder(model.base_model, adds=True)
     for step in ([ONE, ONE], [OTHER, ONE], [ONE, OTHER], [ONE, OTHER, (100,), ONE]):
         for number, lengths in enumerate(step):
@@ -164,17 +166,15 @@ def test_gradients_of_several_batches_add_up_whether_they_are_recorded_or_not(ma
 
 
 def test_a_batch_with_longer_windows_is_of_another_size(machine, tmp_path, played):
-    plain = load_model(locate(make_model("bert", tmp_path / "bert", positions=300))).to(machine.device).train()
-    model = copy.deepcopy(plain)
+    model, plain = twins(machine, tmp_path, positions=300)
     recorder = Recorder(model.base_model, adds=False)
     for number, lengths in enumerate([(120, 120), (120, 120), (200, 40), (200, 40)]):  # 128 is what attention goes by
-        batch = inputs(model, windows("bert", *lengths, seed=number))
-        near({"states": states(model, batch, number)}, {"states": states(plain, batch, number)}, machine.tolerance)
+        learn_alike(machine, model, plain, "bert", lengths, number)
     assert len(played) == len(recorder.sizes) == 2
 
 
 def test_what_a_batch_was_given_stays_as_it_was(machine, tmp_path, played):
-    model = load_model(locate(make_model("bert", tmp_path / "bert"))).to(machine.device).train()
+    model, _ = twins(machine, tmp_path)
     Recorder(model.base_model, adds=False)
     batches = [inputs(model, windows("bert", *lengths, seed=3)) for lengths in (ONE, AS_ONE, ONE)]
     rows, held = (
@@ -191,8 +191,7 @@ def test_what_a_batch_was_given_stays_as_it_was(machine, tmp_path, played):
 
 
 def test_it_is_known_what_passes_leave_in_memory(tmp_path, monkeypatch):
-    emulate(monkeypatch)
-    model = load_model(locate(make_model("bert", tmp_path / "bert"))).train()
+    model, _ = twins(emulate(monkeypatch), tmp_path)
     recorder, allocated = Recorder(model.base_model, adds=False), [0]
     run = recorder.run
 
@@ -209,8 +208,7 @@ def test_it_is_known_what_passes_leave_in_memory(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("adds", [False, True])
 def test_a_weight_that_is_used_outside_of_the_encoder_too_has_both_gradients(machine, adds, tmp_path, played):
-    plain = load_model(locate(make_model("bert", tmp_path / "bert", layers=2))).to(machine.device).train()
-    model = copy.deepcopy(plain)
+    model, plain = twins(machine, tmp_path)
     Recorder(model.base_model, adds)
     uses = [
         lambda model: model.get_input_embeddings().weight.square().mean(),
@@ -257,17 +255,12 @@ def test_a_run_learns_the_same(changes, tmp_path, played):
 
 
 def test_an_encoder_that_cannot_be_recorded_learns_on(machine, tmp_path, played, caplog):
-    plain = load_model(locate(make_model("bert", tmp_path / "bert", layers=2))).to(machine.device).train()
-    model = copy.deepcopy(plain)
+    model, plain = twins(machine, tmp_path)
     for each in (plain, model):  # it asks the GPU for a number, which it could not have while it is recorded
         each.base_model.embeddings.register_forward_hook(lambda module, given, found: found * float(found.max() > -9e9))
     recorder = Recorder(model.base_model, adds=False)
     with caplog.at_level("INFO", logger="dokhae"):
         for number, lengths in enumerate([ONE, ONE, ONE, OTHER, OTHER]):
-            batch = inputs(model, windows("bert", *lengths, seed=number))
-            near({"states": states(model, batch, number)}, {"states": states(plain, batch, number)}, machine.tolerance)
-            near(gradients(model), gradients(plain), machine.tolerance)
-            model.zero_grad()
-            plain.zero_grad()
+            learn_alike(machine, model, plain, "bert", lengths, number)
     assert recorder.failed and not played
     assert caplog.text.count("training: without CUDA graphs, for the encoder cannot be recorded: ") == 1

@@ -92,16 +92,16 @@ def weight_depths(model: nn.Module) -> dict[str, int]:
         why = f"are in {len(lists)} lists" if len(lists) > 1 else "share their weights, or cannot be told apart"
         raise SettingsError(f"{type(model).__name__}: its layers {why}; leave optimizer.layer_decay at 1 and "
                             "optimizer.frozen_layers at 0")  # fmt: skip
-    ((layers, stack),) = lists.items()
+    ((path, layers),) = lists.items()
     inside = {id(weight) for weight in body.parameters()}
     tables = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     depths, reached = {}, 0
     for name, weight in model.named_parameters():
-        in_layer = name.startswith(f"{layers}.")
+        in_layer = name.startswith(f"{path}.")
         if in_layer:
-            reached = int(name.removeprefix(f"{layers}.").partition(".")[0]) + 1
+            reached = int(name.removeprefix(f"{path}.").partition(".")[0]) + 1
         table = id(weight) in tables and not in_layer
-        depths[name] = len(stack) + 2 if id(weight) not in inside else 0 if table else reached
+        depths[name] = len(layers) + 2 if id(weight) not in inside else 0 if table else reached
     return depths
 
 
