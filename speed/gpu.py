@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +23,21 @@ from speed.parity import ParitySettings
 from speed.report import Row, publish
 from speed.shared import results_file, shared_file
 from speed.sides import Training, draw
+from speed.training import check
 from speed.turns import CACHE, Turn, ratio, summary, take
 
-# windows of a step: those of BERT's paper for SQuAD 1.1
-MODELS = {"bert-base": (long_windows.BASE, 32), "bert-large": (long_windows.LARGE, 32), "tiny": (long_windows.SMALL, 4)}
+MODELS = {"bert-base": long_windows.BASE, "bert-large": long_windows.LARGE, "tiny": long_windows.SMALL}
 WANTED = {"bert-large": (50.0, 3.0)}  # % of the matrix rate in training; times the plain way in bf16
 DEV_QUESTIONS, DEV_SECONDS = 10_570, 10.0  # SQuAD 1.1's dev split, answered by BERT-base end to end
 OFFLOADED_MIB, OFFLOADED_WINDOWS = 8 * 1024, 24  # BERT-large, windows of 384, so many a step
-# what dokhae is told besides, a lever taken out or put in
+# what dokhae is told besides, a lever taken out
 LEVERS: dict[str, dict[str, Any]] = {
     "without CUDA graphs": {"config": {"no_cuda_graphs": True}},
     "padded": {"undo": ["packing"]},
     "AdamW in a loop": {"undo": ["fused"]},
-    "with torch.compile": {"config": {"compile": True}},
+    "cast by operator": {"undo": ["lowered"]},
 }
+COMPILED = {"config": {"compile": True}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,10 @@ class Arguments:
     precision: str = "bf16"
     models: tuple[str, ...] = ("bert-base", "bert-large")
     lengths: tuple[int, ...] = (384, 512)
+    # windows of a step: those of BERT's paper for SQuAD 1.1, and what fills a GPU of 80 GB (others: --batches 32)
+    batches: tuple[int, ...] = (32, 96)
     fp32_lengths: tuple[int, ...] = (384,)  # of which the plain way is measured in fp32 too, which takes long
+    no_compile: bool = False  # dokhae without torch.compile alone
     levers: tuple[str, ...] = tuple(LEVERS)
     lever_model: str = "bert-large"
     turns: int = 3
@@ -65,17 +70,17 @@ class Arguments:
     made: Path = CACHE  # where the models are made
     out: Path | None = None  # None: by the name of the GPU, in results/
 
-    def training(self, model: str, length: int, **changes: Any) -> Training:  # noqa: ANN401
-        """A model made on the spot, on the shared data."""
+    def training(self, model: str, length: int, batch: int, **changes: Any) -> Training:  # noqa: ANN401
+        """A model made on the spot, on the shared data, in batches of so many windows."""
         data = str(shared_file("squad-1.1/train.json", self.data))
-        told = Training(str(self.folder(model)), data, self.warm_up, self.steps, MODELS[model][1], length)
+        told = Training(str(self.folder(model)), data, self.warm_up, self.steps, batch, length)
         return replace(told, device=self.device, **changes)
 
     def folder(self, model: str) -> Path:
         """The model's folder, made now unless it is there."""
         folder = self.made / model / "model"
         if not (folder / "config.json").exists():
-            long_windows.make_model(folder, MODELS[model][0], 512)
+            long_windows.make_model(folder, MODELS[model], 512)
         return folder
 
     def take(self, work: str, given: dict[str, Any], number: int = 0) -> dict[str, Any]:
@@ -106,33 +111,36 @@ def run(arguments: Arguments) -> int:
 
 
 def training(arguments: Arguments, limit: float) -> list[Row]:
-    """Each model and length: dokhae, and the plain way in both precisions, in turns."""
+    """Each model, length and batch: dokhae, and the plain way in both precisions, in turns."""
     rows = []
-    for model in arguments.models:
-        for length in arguments.lengths:
-            rows += training_rows(arguments, model, length, limit)
+    for model, length, batch in product(arguments.models, arguments.lengths, arguments.batches):
+        rows += training_rows(arguments, model, length, batch, limit)
     return rows
 
 
-def training_rows(arguments: Arguments, model: str, length: int, limit: float) -> list[Row]:
-    """The sides of one model and length."""
-    told, drawn = draw_for(arguments, model, length)
-    ours, quick = asdict(replace(told, precision=arguments.precision)), f"plain, {arguments.precision}"
-    sides: dict[str, tuple[str, dict[str, Any]]] = {"dokhae": ("speed.sides:dokhae", {"training": ours})}
-    others = {quick: arguments.precision} | ({"plain, fp32": "fp32"} if length in arguments.fp32_lengths else {})
+def training_rows(arguments: Arguments, model: str, length: int, batch: int, limit: float) -> list[Row]:
+    """The sides of one model, length and batch. What is required is required of the largest batch."""
+    told, drawn = draw_for(arguments, model, length, batch)
+    ours, quick = {"training": asdict(replace(told, precision=arguments.precision))}, f"plain, {arguments.precision}"
+    sides: dict[str, tuple[str, dict[str, Any]]] = {"dokhae": ("speed.sides:dokhae", ours)}
+    if not arguments.no_compile:
+        sides["dokhae, compiled"] = ("speed.sides:dokhae", {**ours, "extras": COMPILED})
+    first = length in arguments.fp32_lengths and batch == arguments.batches[0]
+    others = {quick: arguments.precision} | ({"plain, fp32": "fp32"} if first else {})
     for name, precision in others.items():
         theirs = replace(told, precision=precision, warm_up=arguments.plain_warm_up)
-        given = {"training": asdict(theirs), "windows": drawn["windows"]}
-        sides[name] = ("speed.sides:plain", given)
+        sides[name] = ("speed.sides:plain", {"training": asdict(theirs), "windows": drawn["windows"]})
     turns = in_turns(arguments, sides)
+    for turn in turns["dokhae"]:
+        check(turn, drawn)
     rates = {name: [windows_rate(turn) for turn in taken] for name, taken in turns.items()}
-    lengths = [one for batch in drawn["lengths"] for one in batch]
+    lengths = [one for each in drawn["lengths"] for one in each]
     cost, tokens = training_operations(Path(told.model), lengths) / len(lengths), sum(lengths) / len(lengths)
-    share, faster = WANTED.get(model, (None, None))
-    title = f"training {model}, {length}"
+    share, faster = WANTED.get(model, (None, None)) if batch == max(arguments.batches) else (None, None)
+    title = f"training {model}, {length}, {batch} windows"
     rows = []
     for name, taken in turns.items():
-        against = quick if name == "dokhae" else ""
+        against = "" if name in others else quick
         rows.append(
             Row(
                 name=f"{title}: {name}",
@@ -149,8 +157,10 @@ def training_rows(arguments: Arguments, model: str, length: int, limit: float) -
                 },
             )
         )
-    shares = summary([100 * cost * one / limit for one in rates["dokhae"]])
-    return [*rows, Row(f"{title}: dokhae's share of the matrix rate", shares, "%", required=share)]
+    for name in (name for name in turns if name not in others):
+        shares = summary([100 * cost * one / limit for one in rates[name]])
+        rows.append(Row(f"{title}: {name}: share of the matrix rate", shares, "%", required=share))
+    return rows
 
 
 def in_turns(arguments: Arguments, sides: dict[str, tuple[str, dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
@@ -162,25 +172,24 @@ def in_turns(arguments: Arguments, sides: dict[str, tuple[str, dict[str, Any]]])
     return turns
 
 
-def draw_for(arguments: Arguments, model: str, length: int) -> tuple[Training, dict[str, Any]]:
-    """What a training is told, and the windows of its timed steps: the same for models of as large batches."""
-    told = arguments.training(model, length)
-    first = next(each for each in arguments.models if MODELS[each][1] == told.batch_size)
-    drawn = take(draw(replace(told, model=str(arguments.folder(first)))), folder=arguments.cache)
+def draw_for(arguments: Arguments, model: str, length: int, batch: int) -> tuple[Training, dict[str, Any]]:
+    """What a training is told, and the windows of its timed steps, the same for all models."""
+    told = arguments.training(model, length, batch)
+    drawn = take(draw(replace(told, model=str(arguments.folder(arguments.models[0])))), folder=arguments.cache)
     return replace(told, seed=drawn["seed"]), drawn
 
 
 def levers(arguments: Arguments, limit: float) -> list[Row]:
-    """Training with each lever taken out or put in, in turns with all of dokhae's defaults."""
-    model, length = arguments.lever_model, arguments.lengths[0]
-    told = asdict(replace(draw_for(arguments, model, length)[0], precision=arguments.precision))
+    """Training with each lever taken out, in turns with all of dokhae's defaults."""
+    model, length, batch = arguments.lever_model, arguments.lengths[0], arguments.batches[0]
+    told = asdict(replace(draw_for(arguments, model, length, batch)[0], precision=arguments.precision))
     given: dict[str, dict[str, Any]] = {"dokhae": {"training": told}}  # the same turns as in training
     given |= {name: {"training": told, "extras": LEVERS[name]} for name in arguments.levers}
     turns = in_turns(arguments, {name: ("speed.sides:dokhae", one) for name, one in given.items()})
     rates = {name: [windows_rate(turn) for turn in taken] for name, taken in turns.items()}
     return [
         Row(
-            name=f"{model}, {length}: {name}",
+            name=f"{model}, {length}, {batch} windows: {name}",
             value=summary(rates[name]),
             unit="windows/s",
             against="dokhae",
@@ -238,8 +247,8 @@ def prediction(arguments: Arguments, limit: float) -> list[Row]:
 def offload(arguments: Arguments, limit: float) -> list[Row]:
     """Memory of the device and speed with Adam's state on the CPU, and with all of it on the device."""
     size = OFFLOADED_WINDOWS
-    told = arguments.training(arguments.offloaded, 384, precision=arguments.precision,
-                              batch_size=max(size // arguments.accumulate, 1), warm_up=2, steps=8)  # fmt: skip
+    told = arguments.training(arguments.offloaded, 384, max(size // arguments.accumulate, 1),
+                              precision=arguments.precision, warm_up=2, steps=8)  # fmt: skip
     rows = []
     for away in (False, True):
         optimizer = {"accumulate": arguments.accumulate, "offload": away}

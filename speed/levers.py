@@ -39,7 +39,7 @@ class Setting:
         """A training in this state."""
         config: dict[str, Any] = {"compile": True} if "compile" in self.on else {}
         config |= {"devices": self.processes} if self.processes > 1 else {}
-        extras = {"config": config, "undo": [name for name in UNDO if name not in self.on]}
+        extras = {"config": config, "undo": [name for name in LEVERS if name in UNDO and name not in self.on]}
         told = replace(training, precision="bf16" if "bf16" in self.on else "fp32")
         variables = {"OMP_NUM_THREADS": str(self.threads)} | (ALLOCATOR if "allocator" in self.on else {})
         return Turn("speed.sides:dokhae", {"training": asdict(told), "extras": extras}, variables)

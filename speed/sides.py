@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -176,17 +176,19 @@ def drawn(training: dict[str, Any], together: int = 1, seeds: int = 200) -> dict
 
     A few batches of similar lengths would else be much longer or shorter than the others. Where there are such, a seed
     whose warm-up has a step about as long as the longest timed one: a process takes the memory for it from the system
-    once, page by page. Returns the seed, the windows of the timed steps, and the tokens of each. DataError where there
-    are too few windows for steps of full batches.
+    once, page by page. Steps of one batch may go over several epochs. Returns the seed, the windows of the timed steps,
+    and the tokens of each. DataError where there are too few windows for steps of full batches.
     """
     told = Training(**training)
     features, layout = make_features(told)
     lengths = sequence_lengths(features, layout)
     mean, found = float(lengths.mean()), []
     first, count = told.warm_up * together, (told.warm_up + told.steps) * together
+    numbers = range(1 if together > 1 else count)  # an epoch may end with a step of fewer batches
     for seed in range(seeds):
-        batches = bucket_by_length(lengths, told.batch_size, seed, 0, together)[:count]
-        if all(len(batch) == told.batch_size for batch in batches) and len(batches) == count:
+        epochs = (bucket_by_length(lengths, told.batch_size, seed, epoch, together) for epoch in numbers)
+        batches = list(islice(chain.from_iterable(epochs), count))
+        if len(batches) == count and all(len(batch) == told.batch_size for batch in batches[first:]):
             tokens = [int(lengths[batch].sum()) for batch in batches]
             is_cold = max(tokens[:first], default=0) < WARM * max(tokens[first:])
             off = abs(float(lengths[np.concatenate(batches[first:])].mean()) - mean)

@@ -18,7 +18,7 @@ ALLOCATOR = {
 
 @contextlib.contextmanager
 def undone(names: Sequence[str]) -> Iterator[None]:
-    """The product without some of: packing, dropout, fused."""
+    """The product without some of UNDO's levers."""
     with contextlib.ExitStack() as stack:
         for name in names:
             for replacement in UNDO[name]():
@@ -54,7 +54,19 @@ def without_fused_optimizer() -> list[contextlib.AbstractContextManager[None]]:
     return [replaced(original, make)]
 
 
-UNDO = {"packing": without_packing, "dropout": without_cheap_dropout, "fused": without_fused_optimizer}
+def without_lowered_layers() -> list[contextlib.AbstractContextManager[None]]:
+    """Mixed precision operator by operator."""
+    from dokhae.model import lowered
+
+    return [replaced(lowered.lower_layers, lambda *given: [])]
+
+
+UNDO = {
+    "packing": without_packing,
+    "dropout": without_cheap_dropout,
+    "fused": without_fused_optimizer,
+    "lowered": without_lowered_layers,
+}
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from dokhae.model.attention import Seams, attend
 from dokhae.model.dropout import replace_dropout
 from dokhae.model.loading import load_model, locate
+from dokhae.model.lowered import lower_layers
 from dokhae.model.padding import to_tensor
 from dokhae.model.span import span_logits, span_loss
 from rows import LENGTHS, inputs, windows
@@ -161,6 +162,8 @@ def main():
             for precision in PRECISIONS if family == "bert" else ("bf16",):
                 model = load_model(source).train()
                 replace_dropout(model)
+                if precision == "bf16":  # asked on the CPU, as long as there are numbers
+                    assert bool(lower_layers(model, PRECISIONS[precision])) == (family not in ("albert", "mobilebert"))
                 batch = inputs(model, windows(family, *LENGTHS))
                 found[f"{family} {precision}"] = outcome(step, model, batch, precision)
         spoilers = {

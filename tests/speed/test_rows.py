@@ -233,17 +233,19 @@ def test_the_gpu_rows_run_on_a_cpu_with_a_tiny_model(shared, tmp_path, monkeypat
     told = gpu.Arguments(
         precision=fast,
         rows=("training", "levers", "prediction", "offload"), device="cpu", models=("tiny",), lengths=(384,), turns=1,
-        levers=("without CUDA graphs", "padded", "AdamW in a loop"), lever_model="tiny", warm_up=2, plain_warm_up=2,
-        steps=4, predicted="tiny", questions=40, offloaded="tiny", accumulate=2, cache=tmp_path / "turns",
-        made=tmp_path / "made", out=tmp_path / "gpu.json",
+        batches=(4, 8), lever_model="tiny", warm_up=2, plain_warm_up=2, steps=4, predicted="tiny", questions=40,
+        offloaded="tiny", accumulate=2, cache=tmp_path / "turns", made=tmp_path / "made", out=tmp_path / "gpu.json",
     )  # fmt: skip
     monkeypatch.setattr(report, "MOST_OF_OTHERS", 1.0)  # other tests run beside this one
     assert gpu.run(told) == 0
     names = [row["name"] for row in json.loads(told.out.read_text())["rows"]]
+    small, large = (f"training tiny, 384, {count} windows" for count in (4, 8))
+    ours = ("dokhae", "dokhae, compiled")
     assert names == [
-        "training tiny, 384: dokhae",
-        *dict.fromkeys(f"training tiny, 384: plain, {precision}" for precision in (fast, "fp32")),
-        "training tiny, 384: dokhae's share of the matrix rate", "tiny, 384: without CUDA graphs", "tiny, 384: padded",
-        "tiny, 384: AdamW in a loop", "prediction of 40 questions, tiny",
+        *(f"{small}: {side}" for side in dict.fromkeys((*ours, f"plain, {fast}", "plain, fp32"))),
+        *(f"{small}: {side}: share of the matrix rate" for side in ours),
+        *(f"{large}: {side}" for side in (*ours, f"plain, {fast}")),
+        *(f"{large}: {side}: share of the matrix rate" for side in ours),
+        *(f"tiny, 384, 4 windows: {lever}" for lever in gpu.LEVERS), "prediction of 40 questions, tiny",
         "tiny, 24 windows a step, optimizer on the device", "tiny, 24 windows a step, optimizer offloaded",
     ]  # fmt: skip

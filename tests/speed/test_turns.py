@@ -55,6 +55,16 @@ def test_only_full_batches_are_timed(told, drawn):
         sides.drawn(asdict(replace(told, steps=400)))
 
 
+def test_a_warm_up_may_take_more_than_an_epoch(told, drawn):
+    whole = -(-drawn["all_windows"] // told.batch_size)  # batches of an epoch
+    later = sides.drawn(asdict(replace(told, warm_up=whole + told.warm_up)))
+    lengths = sequence_lengths(*sides.make_features(told))
+    second = bucket_by_length(lengths, told.batch_size, later["seed"], 1)[told.warm_up :][: told.steps]
+    assert later["windows"] == [int(window) for batch in second for window in batch]
+    with pytest.raises(DataError, match="too few"):
+        sides.drawn(asdict(replace(told, warm_up=whole + told.warm_up)), together=2)
+
+
 @pytest.mark.filterwarnings("ignore")  # Trainer's own
 def test_both_sides_time_every_step_after_the_warm_up(told, drawn):
     ours = sides.dokhae(asdict(replace(told, seed=drawn["seed"])))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
+from unittest import mock
 
 import torch
 from safetensors.torch import load_file
 
 from dokhae.training import TrainConfig
+from dokhae.training.module import TrainingModule
 
 FEW = [
     ("Who founded the town?", "In 1822, Quilek Ruskrel founded the town of Valibury.", "Quilek Ruskrel"),
@@ -46,3 +49,16 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 
 def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@contextlib.contextmanager
+def made_fast_as_on_a_gpu():
+    """A training takes for a GPU what it is on, while it decides how the encoder is to be made fast."""
+    start = TrainingModule.on_fit_start
+
+    def start_on_gpu(module):
+        with mock.patch.object(TrainingModule, "device", torch.device("cuda")):
+            start(module)
+
+    with mock.patch.object(TrainingModule, "on_fit_start", start_on_gpu):
+        yield

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 import torch
 import yaml
 
 import dokhae
 from dokhae.files import read_json
+from dokhae.model.layers import layers_of
+from dokhae.model.normalisation import LayerNorm
+from dokhae.training import OptimizerConfig, module
+from dokhae.training.checkpoints import Diverged
 from tiny_models import make_model
-from training.small import FEW, config, equal, weights, write_squad
+from training.small import FEW, config, equal, made_fast_as_on_a_gpu, weights, write_squad
 from training.test_resume import train_and_stop
 
 
@@ -40,3 +46,29 @@ def test_a_run_goes_on_in_the_precision_that_it_began_with_and_can_be_done_again
     for run, precision in (("whole", "bf16"), ("stopped", "bf16"), ("whole-again", "bf16"), ("elsewhere", "fp32")):
         assert yaml.safe_load((tmp_path / run / "config.yaml").read_text())["precision"] == precision, run
         assert read_json(tmp_path / run / "run.json")["settings"]["precision"] == precision, run
+
+
+@pytest.mark.parametrize(
+    ("precision", "gpu", "so"), [("bf16", True, True), ("fp32", True, False), ("bf16", False, False)]
+)
+def test_on_a_gpu_layers_learn_in_16_bits_and_are_left_as_they_were(precision, gpu, so, tmp_path, monkeypatch):
+    data, model = write_squad(tmp_path / "few.json", FEW), make_model("bert", tmp_path / "encoder")
+    models, kinds, norms, loss = [], set(), set(), module.TrainingModule.training_step
+
+    def step(self, part, index):
+        norms.update(type(one) for one in self.model.modules() if isinstance(one, torch.nn.LayerNorm))
+        for layer in layers_of(self.model):
+            models.append(self.model)
+            layer.output.register_forward_pre_hook(lambda module, given: kinds.add((given[1].dtype, module.training)))
+        return loss(self, part, index)
+
+    monkeypatch.setattr(module.TrainingModule, "training_step", step)
+    wild = {"learning_rate": 1e38, "optimizer": OptimizerConfig(clip=0.0)}
+    with made_fast_as_on_a_gpu() if gpu else contextlib.nullcontext():
+        dokhae.train(config(model, data, tmp_path / "run", precision=precision), show=False)
+        with pytest.raises(Diverged):
+            dokhae.train(config(model, data, tmp_path / "diverged", precision=precision, **wild), show=False)
+    assert {kind for kind, learns in kinds if learns} == {torch.bfloat16 if so else torch.float32}
+    assert {kind for kind, learns in kinds if not learns} == {torch.float32}  # in evaluation: between the layers
+    assert norms == {LayerNorm}  # which goes back in fp32
+    assert not any("forward" in vars(one) for model in models for one in (model.base_model, *layers_of(model)))

@@ -30,7 +30,7 @@ from dokhae.training.results import Scorer
 from dokhae.training.splits import make_split, read_split
 from dokhae.training.trainers import check_strategy
 from tiny_models import make_model
-from training.small import FEW, config, equal, weights, write_squad
+from training.small import FEW, config, equal, made_fast_as_on_a_gpu, weights, write_squad
 from training.world import results, run
 
 FILES = ("predictions.json", "nbest_predictions.json", "null_odds.json")
@@ -51,12 +51,20 @@ def train(rank, changes):
     return dokhae.train(changes, show=False)
 
 
+def train_lowered(rank, changes):
+    with made_fast_as_on_a_gpu():
+        return train(rank, changes)
+
+
 def train_with_every_embedding_large(rank, changes):
     """How many times the used rows of a gradient were looked for."""
     gradients.LARGE, looked, used = 1, [], gradients._used
     gradients._used = lambda gradient: looked.append(1) or used(gradient)
     train(rank, changes)
     return len(looked)
+
+
+TRAIN = {"fp32": train, "bf16": train_lowered}
 
 
 def resume(rank, out):
@@ -77,10 +85,10 @@ def whole(folder):
     return whole_of(2, folder)
 
 
-def whole_of(size, folder):
-    out = folder / f"whole-{size}"
+def whole_of(size, folder, precision="fp32"):
+    out = folder / f"whole-{size}-{precision}"
     if not out.exists():
-        results(run(size, train, settings(folder, out)))
+        results(run(size, TRAIN[precision], settings(folder, out, precision=precision)))
     return out
 
 
@@ -88,11 +96,13 @@ def far(one, other):
     return max(float((one[name] - other[name]).abs().max()) for name in one)
 
 
-@pytest.mark.parametrize("size", [2, pytest.param(3, marks=pytest.mark.slow)])
-def test_processes_compute_what_one_process_computes_with_as_many_batches_a_step(size, folder):
+@pytest.mark.parametrize(
+    ("size", "precision"), [(2, "fp32"), (2, "bf16"), pytest.param(3, "fp32", marks=pytest.mark.slow)]
+)
+def test_processes_compute_what_one_process_computes_with_as_many_batches_a_step(size, precision, folder):
     """Dropout and a last turn that is not full included: five batches, of two epochs."""
-    alone, out = folder / f"alone-{size}", whole_of(size, folder)
-    dokhae.train(settings(folder, alone, accumulate=size), show=False)
+    alone, out = folder / f"alone-{size}-{precision}", whole_of(size, folder, precision)
+    TRAIN[precision](0, settings(folder, alone, accumulate=size, precision=precision))
     start = loading.load_model(loading.locate(str(folder / "encoder"))).state_dict()
     assert far(weights(alone), start) > 1e-3
     assert far(weights(alone), weights(out)) < 1e-6

@@ -10,6 +10,7 @@ import torch
 
 import dokhae
 from dokhae.model.loading import load_model, locate
+from dokhae.model.lowered import lower_layers
 from dokhae.model.packing import in_one_row
 from dokhae.training import KeepConfig, OptimizerConfig, recording
 from dokhae.training.recording import Recorder, Recording
@@ -135,9 +136,12 @@ def test_where_memory_ends_recordings_are_given_up_for_it(machine, tmp_path, pla
     assert recorder.failed and len(played) == 1 and "there is too little memory beside it" in caplog.text
 
 
+@pytest.mark.parametrize("lowered", [False, True], ids=["mixed", "lowered"])
 @pytest.mark.parametrize("family", YES)
-def test_a_recorded_encoder_says_and_learns_the_same_with_the_same_dropout(machine, family, tmp_path, played):
+def test_a_recorded_encoder_says_and_learns_the_same_with_the_same_dropout(machine, family, lowered, tmp_path, played):
     model, plain = twins(machine, tmp_path, family)
+    if lowered:
+        assert all(bool(lower_layers(one, torch.bfloat16)) == (family != "albert") for one in (model, plain))
     recorder = Recorder(model.base_model, adds=False)
     for number, lengths in enumerate([ONE, AS_ONE, OTHER, ONE, OTHER, AS_ONE]):
         learn_alike(machine, model, plain, family, lengths, number)

@@ -43,7 +43,7 @@ def pack(model: Any) -> bool:  # noqa: ANN401 - a transformers model
         with torch.no_grad(), quiet():
             model.eval().set_attn_implementation(PACKED)
             if is_packed(model):  # else it has attention of its own
-                packed = _ask_row(model)
+                packed = ask_row(model)
                 model.set_attn_implementation(before)
                 padded = _ask_each(model)
                 same = bool((packed - padded).abs().max() <= ALIKE * (padded.max() - padded.min()))
@@ -74,7 +74,7 @@ def _windows(model: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:  # noqa
     return ids, lengths
 
 
-def _ask_row(model: Any) -> Tensor:  # noqa: ANN401
+def ask_row(model: Any) -> Tensor:  # noqa: ANN401
     """What a model says of the windows in one row."""
     ids, lengths = _windows(model)
     row = in_one_row(model, ids, np.zeros_like(ids), lengths, next(model.parameters()).device)

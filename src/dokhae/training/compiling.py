@@ -7,7 +7,7 @@ import logging
 import statistics
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import lightning.pytorch as pl
@@ -32,12 +32,13 @@ def check_compiler(device: str) -> None:
                             "or clang++; for a GPU Triton as well), or leave compile out") from None  # fmt: skip
 
 
-def compile_encoder(model: Any) -> None:  # noqa: ANN401 - a transformers model
+def compile_encoder(model: Any, layers: Sequence[torch.nn.Module] = ()) -> None:  # noqa: ANN401 - a transformers model
     """Compile the encoder in place, for batches of every size. Its weights keep their names.
 
-    Where it has a list of layers, one of them is compiled for all, which takes a fraction of the time.
+    layers: what stands in for its layers, if anything does. Where it has a list of layers, one of them is compiled for
+    all, which takes a fraction of the time.
     """
-    for module in layers_of(model) or model.base_model.children():
+    for module in layers or layers_of(model) or model.base_model.children():
         module.compile(dynamic=True)
 
 

@@ -140,7 +140,7 @@ def _train(module: TrainingModule, data: TrainingData, checkpoints: Checkpoints,
             try:
                 trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
             finally:
-                module.take_out_recorder()
+                module.leave_as_it_was()
             if data.dev is not None and not trainer.should_stop and module.validated_at != trainer.global_step:
                 trainer.validate(module, datamodule=data, verbose=False)  # stopped in the middle of an epoch
                 checkpoints.keep_if_best(trainer)

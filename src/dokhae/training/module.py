@@ -15,7 +15,10 @@ from torch.distributed.fsdp import FullyShardedDataParallel
 
 from dokhae.errors import DokhaeError, NotFinite
 from dokhae.model.answering import explained_memory
+from dokhae.model.devices import AUTOCAST
 from dokhae.model.dropout import replace_dropout
+from dokhae.model.lowered import Lowered, lower_layers
+from dokhae.model.normalisation import replace_layer_norm
 from dokhae.model.packing import is_packed
 from dokhae.training.checkpoints import Diverged
 from dokhae.training.compiling import as_written, compile_encoder
@@ -56,9 +59,9 @@ class TrainingModule(pl.LightningModule):
     def __init__(self, model: Any, lesson: Lesson, config: RunConfig, steps: int) -> None:  # noqa: ANN401
         super().__init__()
         replace_dropout(model)
-        if config.compile:
-            compile_encoder(model)
+        replace_layer_norm(model)
         self.model, self.lesson, self.config, self.steps = model, lesson, config, steps
+        self.lowered: list[Lowered] = []
         self.recorder: Recorder | None = None
         self.validated: list[Validated] = []
         self.failed: DokhaeError | None = None  # by the running validation
@@ -135,18 +138,27 @@ class TrainingModule(pl.LightningModule):
         return {"loss": mean, **self.lesson.scores([part.kept for part in validated])}
 
     def on_fit_start(self) -> None:
-        """Record the encoder, where that is possible and saves anything."""
+        """Make the encoder fast, where that is possible and saves anything."""
         config, processes = self.config, self.data.processes
+        on_gpu = self.device.type == "cuda"
+        # on a CPU it saves hardly anything; fp16 has not the range for what lies between the layers; FSDP has a layer's
+        # weights only while it runs
+        if on_gpu and config.precision == "bf16" and config.strategy != "fsdp":
+            self.lowered = lower_layers(self.model, AUTOCAST["bf16"])
+        if config.compile:
+            compile_encoder(self.model, self.lowered)
         # an offloaded optimizer takes each gradient as soon as it is there; other processes would not hear of them;
         # attention in fp32 goes by the length of each window
         without = config.no_cuda_graphs or config.optimizer.offload or processes.size > 1 or config.precision == "fp32"
-        if self.device.type == "cuda" and is_packed(self.model) and not without:
+        if on_gpu and is_packed(self.model) and not without:
             self.recorder = Recorder(self.model.base_model, adds=config.optimizer.accumulate > 1)
 
-    def take_out_recorder(self) -> None:
-        """Whoever fits has to, however that ends: recordings hold memory."""
+    def leave_as_it_was(self) -> None:
+        """The model, as whoever fits has to, however that ends: recordings hold memory."""
         if self.recorder is not None:
             self.recorder.take_out()
+        for layer in self.lowered:
+            layer.take_out()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW and its schedule by steps."""
