@@ -38,6 +38,7 @@ LEVERS: dict[str, dict[str, Any]] = {
     "cast by operator": {"undo": ["lowered"]},
 }
 COMPILED = {"config": {"compile": True}}
+Sides = dict[str, tuple[str, dict[str, Any]]]  # name of a side -> its work, and what that is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +122,20 @@ def training(arguments: Arguments, limit: float) -> list[Row]:
 def training_rows(arguments: Arguments, model: str, length: int, batch: int, limit: float) -> list[Row]:
     """The sides of one model, length and batch. What is required is required of the largest batch."""
     told, drawn = draw_for(arguments, model, length, batch)
-    ours, quick = {"training": asdict(replace(told, precision=arguments.precision))}, f"plain, {arguments.precision}"
-    sides: dict[str, tuple[str, dict[str, Any]]] = {"dokhae": ("speed.sides:dokhae", ours)}
+    given, quick = {"training": asdict(replace(told, precision=arguments.precision))}, f"plain, {arguments.precision}"
+    ours: Sides = {"dokhae": ("speed.sides:dokhae", given)}
     if not arguments.no_compile:
-        sides["dokhae, compiled"] = ("speed.sides:dokhae", {**ours, "extras": COMPILED})
-    first = length in arguments.fp32_lengths and batch == arguments.batches[0]
-    others = {quick: arguments.precision} | ({"plain, fp32": "fp32"} if first else {})
-    for name, precision in others.items():
+        ours["dokhae, compiled"] = ("speed.sides:dokhae", {**given, "extras": COMPILED})
+    precisions = {quick: arguments.precision}
+    if length in arguments.fp32_lengths and batch == arguments.batches[0]:
+        precisions["plain, fp32"] = "fp32"
+    others: Sides = {}
+    for name, precision in precisions.items():
         theirs = replace(told, precision=precision, warm_up=arguments.plain_warm_up)
-        sides[name] = ("speed.sides:plain", {"training": asdict(theirs), "windows": drawn["windows"]})
-    turns = in_turns(arguments, sides)
-    for turn in turns["dokhae"]:
-        check(turn, drawn)
+        others[name] = ("speed.sides:plain", {"training": asdict(theirs), "windows": drawn["windows"]})
+    turns = in_turns(arguments, ours | others)
+    for name in ours:
+        check(turns[name][0], drawn)
     rates = {name: [windows_rate(turn) for turn in taken] for name, taken in turns.items()}
     lengths = [one for each in drawn["lengths"] for one in each]
     cost, tokens = training_operations(Path(told.model), lengths) / len(lengths), sum(lengths) / len(lengths)
@@ -140,7 +143,7 @@ def training_rows(arguments: Arguments, model: str, length: int, batch: int, lim
     title = f"training {model}, {length}, {batch} windows"
     rows = []
     for name, taken in turns.items():
-        against = "" if name in others else quick
+        against = quick if name in ours else ""
         rows.append(
             Row(
                 name=f"{title}: {name}",
@@ -157,13 +160,13 @@ def training_rows(arguments: Arguments, model: str, length: int, batch: int, lim
                 },
             )
         )
-    for name in (name for name in turns if name not in others):
+    for name in ours:
         shares = summary([100 * cost * one / limit for one in rates[name]])
         rows.append(Row(f"{title}: {name}: share of the matrix rate", shares, "%", required=share))
     return rows
 
 
-def in_turns(arguments: Arguments, sides: dict[str, tuple[str, dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+def in_turns(arguments: Arguments, sides: Sides) -> dict[str, list[dict[str, Any]]]:
     """What each side's work, with what it is given, returns: one turn of each after the other, again and again."""
     turns: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
     for number in range(arguments.turns):
