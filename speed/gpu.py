@@ -122,18 +122,10 @@ def training(arguments: Arguments, limit: float) -> list[Row]:
 def training_rows(arguments: Arguments, model: str, length: int, batch: int, limit: float) -> list[Row]:
     """The sides of one model, length and batch. What is required is required of the largest batch."""
     told, drawn = draw_for(arguments, model, length, batch)
-    given, quick = {"training": asdict(replace(told, precision=arguments.precision))}, f"plain, {arguments.precision}"
-    ours: Sides = {"dokhae": ("speed.sides:dokhae", given)}
-    if not arguments.no_compile:
-        ours["dokhae, compiled"] = ("speed.sides:dokhae", {**given, "extras": COMPILED})
-    precisions = {quick: arguments.precision}
+    ours, precisions, quick = our_sides(arguments, told), [arguments.precision], f"plain, {arguments.precision}"
     if length in arguments.fp32_lengths and batch == arguments.batches[0]:
-        precisions["plain, fp32"] = "fp32"
-    others: Sides = {}
-    for name, precision in precisions.items():
-        theirs = replace(told, precision=precision, warm_up=arguments.plain_warm_up)
-        others[name] = ("speed.sides:plain", {"training": asdict(theirs), "windows": drawn["windows"]})
-    turns = in_turns(arguments, ours | others)
+        precisions.append("fp32")
+    turns = in_turns(arguments, ours | plain_sides(arguments, told, drawn["windows"], precisions))
     for name in ours:
         check(turns[name][0], drawn)
     rates = {name: [windows_rate(turn) for turn in taken] for name, taken in turns.items()}
@@ -164,6 +156,24 @@ def training_rows(arguments: Arguments, model: str, length: int, batch: int, lim
         shares = summary([100 * cost * one / limit for one in rates[name]])
         rows.append(Row(f"{title}: {name}: share of the matrix rate", shares, "%", required=share))
     return rows
+
+
+def our_sides(arguments: Arguments, told: Training) -> Sides:
+    """Dokhae with its defaults, and compiled."""
+    given = {"training": asdict(replace(told, precision=arguments.precision))}
+    sides: Sides = {"dokhae": ("speed.sides:dokhae", given)}
+    if not arguments.no_compile:
+        sides["dokhae, compiled"] = ("speed.sides:dokhae", {**given, "extras": COMPILED})
+    return sides
+
+
+def plain_sides(arguments: Arguments, told: Training, windows: list[int], precisions: Sequence[str]) -> Sides:
+    """The plain way in each precision."""
+    sides: Sides = {}
+    for precision in precisions:
+        theirs = replace(told, precision=precision, warm_up=arguments.plain_warm_up)
+        sides[f"plain, {precision}"] = ("speed.sides:plain", {"training": asdict(theirs), "windows": windows})
+    return sides
 
 
 def in_turns(arguments: Arguments, sides: Sides) -> dict[str, list[dict[str, Any]]]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
+from dokhae.model.packing import in_one_row
 from tiny_models import FAMILIES, shared_tokenizer
 
 NOT = {"mobilebert", "deberta-v2", "deberta-v3", "xlnet", "big-bird", "kobigbird", "longformer"}
@@ -62,3 +64,24 @@ def inputs(model, batch):
     if not (getattr(model.config, "type_vocab_size", 2) or 0) > 1 or "modernbert" in model.config.model_type:
         batch.inputs.pop("token_type_ids", None)
     return batch
+
+
+def encoded(model, batch, mixed=None):
+    """An encoder's states of the windows end to end, (token, hidden); mixed: the type of mixed precision."""
+    device = next(model.parameters()).device
+    row = in_one_row(model, batch.ids, batch.types, batch.lengths, device)
+    with torch.autocast(device.type, mixed, enabled=mixed is not None):
+        return model.base_model(**row).last_hidden_state[0, : len(batch.ids)]
+
+
+def loss_of(states):
+    """Something to learn from, which goes by every state."""
+    states = states.float()
+    return (states * torch.linspace(-1, 1, states.shape[-1], device=states.device)).square().mean()
+
+
+def near(found, wanted, tolerance):
+    """Tensors by name are as near as this part of the greatest number of each."""
+    assert found.keys() == wanted.keys()
+    for name, one in wanted.items():
+        torch.testing.assert_close(found[name], one, rtol=0, atol=tolerance * float(one.abs().max() + 1e-6), msg=name)

@@ -10,8 +10,7 @@ from torch import nn
 
 from dokhae.model.loading import load_model, locate
 from dokhae.model.normalisation import LayerNorm, replace_layer_norm
-from dokhae.model.packing import in_one_row
-from rows import inputs, windows
+from rows import encoded, inputs, loss_of, windows
 from tiny_models import make_model
 
 BF16 = torch.bfloat16
@@ -75,10 +74,7 @@ def test_a_model_with_narrower_embeddings_learns_in_mixed_precision_what_it_lear
     batch = inputs(model, windows(family, *[380] * 10))
     found = {}
     for mixed in (False, True):
-        with torch.autocast("cpu", BF16, enabled=mixed):
-            row = in_one_row(model, batch.ids, batch.types, batch.lengths, "cpu")
-            states = model.base_model(**row).last_hidden_state[0].float()
-        (states * torch.linspace(-1, 1, states.shape[-1])).square().mean().backward()
+        loss_of(encoded(model, batch, BF16 if mixed else None)).backward()
         found[mixed] = {name: weight.grad for name, weight in model.named_parameters() if "norm" in name.lower()}
         model.zero_grad()
     for name, wanted in found[False].items():

@@ -14,7 +14,7 @@ from dokhae.model.lowered import lower_layers
 from dokhae.model.packing import in_one_row
 from dokhae.training import KeepConfig, OptimizerConfig, recording
 from dokhae.training.recording import Recorder, Recording
-from rows import YES, inputs, windows
+from rows import YES, encoded, inputs, loss_of, near, windows
 from tiny_models import make_model
 from training.emulated_graphs import emulate
 from training.small import FEW, config, weights, write_squad
@@ -27,23 +27,13 @@ gpu = pytest.mark.gpu
 def states(model, batch, seed, also=lambda model: 0):
     """The encoder's last hidden state, and what is learned from it and from something else."""
     torch.manual_seed(seed)
-    device = next(model.parameters()).device
-    row = in_one_row(model, batch.ids, batch.types, batch.lengths, device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        found = model.base_model(**row).last_hidden_state[0, : len(batch.ids)].float()
-        loss = (found * torch.linspace(-1, 1, found.shape[-1], device=device)).square().mean()
-    (loss + also(model)).backward()
-    return found.detach().cpu()
+    found = encoded(model, batch, torch.bfloat16 if next(model.parameters()).is_cuda else None)
+    (loss_of(found) + also(model)).backward()
+    return found.detach().float().cpu()
 
 
 def gradients(model):
     return {name: weight.grad.float().cpu() for name, weight in model.named_parameters() if weight.grad is not None}
-
-
-def near(found, wanted, tolerance):  # of the greatest: on a GPU bf16, and attention's gradients summed in any order
-    assert found.keys() == wanted.keys()
-    for name, one in wanted.items():
-        torch.testing.assert_close(found[name], one, rtol=0, atol=tolerance * float(one.abs().max() + 1e-6), msg=name)
 
 
 def twins(machine, folder, family="bert", **sizes):
@@ -66,7 +56,7 @@ def machine(request, monkeypatch):
     """Where passes are recorded, and how near the numbers then are."""
     if request.param == "emulated":
         return emulate(monkeypatch)
-    return SimpleNamespace(device="cuda", tolerance=0.02)
+    return SimpleNamespace(device="cuda", tolerance=0.02)  # bf16, and attention's gradients summed in any order
 
 
 @pytest.fixture

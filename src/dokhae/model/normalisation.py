@@ -11,7 +11,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-SIXTEEN = (torch.bfloat16, torch.float16)
+from dokhae.model.devices import AUTOCAST
 
 
 def replace_layer_norm(model: nn.Module) -> None:
@@ -26,7 +26,9 @@ class LayerNorm(nn.LayerNorm):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name for it
         """The input, normalised over its last axes, in its own type."""
-        as_torch_does = input.device.type != "cpu" or input.dtype not in SIXTEEN or not self.elementwise_affine
+        as_torch_does = (
+            input.device.type != "cpu" or input.dtype not in AUTOCAST.values() or not self.elementwise_affine
+        )
         if as_torch_does or torch.compiler.is_compiling():  # torch's compiler sums in fp32
             return super().forward(input)
         found = _Normed.apply(input, self.weight, self.bias, self.normalized_shape, self.eps)  # type: ignore[no-untyped-call]
