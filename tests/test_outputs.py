@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import resource
 import sys
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import pytest
 
 from decoding.building import merge_one
 from dokhae.decoding import choose
+from dokhae.errors import DataError
 from dokhae.outputs import finite, n_best, write_predictions
 from dokhae.types import Example
 
@@ -97,4 +99,18 @@ def test_predictions_that_stop_with_an_error_leave_the_old_files(tmp_path):
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(KeyboardInterrupt):
         write_predictions(tmp_path / "p.json", stopping(), with_null=True)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_no_file_is_new_where_one_of_them_has_no_room(tmp_path):
+    write_predictions(tmp_path / "p.json", PREDICTIONS, with_null=True)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    sizes = sorted(len(content) for content in before.values())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (sizes[1] + 1, limits[1]))  # room for all but the n-best lists
+    try:
+        with pytest.raises(DataError, match="cannot be written: File too large; nothing was changed"):
+            write_predictions(tmp_path / "p.json", list(reversed(PREDICTIONS)), with_null=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -97,6 +97,7 @@ def test_batches_of_no_windows_are_refused(readers, size):
         ("\udc00", "x", "q7: the question is not valid Unicode: surrogates not allowed"),
         (None, "x", "q7: the question is NoneType, and has to be text"),
         ("a", b"x", "q7: the context is bytes, and has to be text"),
+        ("a", None, "q7: the context is NoneType, and has to be text"),
     ],
 )
 def test_what_is_no_text_is_refused_by_the_name_of_its_question(readers, question, context, message):

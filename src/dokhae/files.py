@@ -101,17 +101,25 @@ def atomic_path(path: Path) -> Iterator[Path]:
     # of a long name only the beginning, or what is added to it would make it too long
     temporary = path.parent / f".{path.name[:50]}.{uuid.uuid4().hex}{TEMPORARY}"
     try:
-        _refuse_other_than_file(path)
-        temporary.touch(exist_ok=False)  # with the mode that new files have here
-        yield temporary
-        if path.exists():
-            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
-        os.replace(temporary, path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {_reason(error)}; nothing was changed") from None
+        with explained_writing(path):
+            _refuse_other_than_file(path)
+            temporary.touch(exist_ok=False)  # with the mode that new files have here
+            yield temporary
+            if path.exists():
+                temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+            os.replace(temporary, path)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def explained_writing(path: Path) -> Iterator[None]:
+    """DataError where the block cannot write what is to have the name `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {_reason(error)}; nothing was changed") from None
 
 
 def _refuse_other_than_file(path: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dokhae.errors import SettingsError
-from dokhae.files import atomic_path
+from dokhae.files import atomic_path, explained_writing
 from dokhae.pages.clean import clean
 from dokhae.types import Candidate, Prediction
 
@@ -47,8 +47,9 @@ def write_predictions(path: Path, predictions: Iterable[Prediction], with_null: 
     written: set[str] = set()
     coming = iter(predictions)
     begun = list(islice(coming, 1))  # a model that cannot answer says so before anything is made
-    with contextlib.ExitStack() as stack:
-        files = [(stack.enter_context(_json_object(target)), text) for target, text in ways]
+    with contextlib.ExitStack() as names, contextlib.ExitStack() as stack:  # all are whole before one has its name
+        temporary = {target: names.enter_context(atomic_path(target)) for target, _ in ways}
+        files = [(stack.enter_context(_json_object(target, temporary[target])), text) for target, text in ways]
         for prediction in chain(begun, coming):
             if prediction.id in written:
                 continue
@@ -59,14 +60,18 @@ def write_predictions(path: Path, predictions: Iterable[Prediction], with_null: 
 
 
 @contextlib.contextmanager
-def _json_object(path: Path) -> Iterator[Add]:
-    """A function add(key, JSON text) for a file that is written entry by entry, as json.dumps indents it by 2."""
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+def _json_object(path: Path, temporary: Path) -> Iterator[Add]:
+    """A function add(key, JSON text) for a file that is written entry by entry, as json.dumps indents it by 2.
+
+    path: the name it is to have, for errors.
+    """
+    with explained_writing(path), temporary.open("w", encoding="utf-8") as file:
         before = "{\n  "
 
         def add(key: str, text: str) -> None:
             nonlocal before
-            file.write(f"{before}{quoted(key)}: {text}")
+            with explained_writing(path):
+                file.write(f"{before}{quoted(key)}: {text}")
             before = ",\n  "
 
         yield add

@@ -226,12 +226,12 @@ class Reader:
 
 def _refuse_no_text(examples: Sequence[Example]) -> None:
     """DataError for a question or context that is not text, or not valid Unicode."""
-    before = None
+    before: object = examples  # is no context
     for example in examples:
         parts = [("question", example.question)]
         if example.context is not before:  # once, where its questions come one after another
             before = example.context
-            parts.append(("context", before))
+            parts.append(("context", example.context))
         for name, text in parts:
             whose = f"{example.id}: the {name}" if example.id else f"the {name}"
             if not isinstance(text, str):

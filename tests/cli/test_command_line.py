@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from importlib import import_module
@@ -125,6 +126,27 @@ def test_ctrl_c_ends_with_130(dokhae, monkeypatch):
     monkeypatch.setattr("dokhae.evaluation.read", interrupted)
     outcome = dokhae("evaluate", "d.json", "p.json", "--benchmark", "squad-1.1")
     assert (outcome.code, outcome.err) == (130, "dokhae: interrupted\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_else_ends_a_process_does_as_ctrl_c(dokhae, monkeypatch, number):
+    """So that what is temporary goes, and what is half-written."""
+    before = signal.getsignal(number)
+    monkeypatch.setattr("dokhae.evaluation.read", lambda *_: signal.raise_signal(number))
+    outcome = dokhae("evaluate", "d.json", "p.json", "--benchmark", "squad-1.1")
+    assert (outcome.code, outcome.err) == (130, "dokhae: interrupted\n")
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_is_ignored_stays_so(dokhae, monkeypatch):
+    """As under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        monkeypatch.setattr("dokhae.cli.usage", lambda _: f"{signal.getsignal(signal.SIGHUP)!r}")
+        assert dokhae().out == "<Handlers.SIG_IGN: 1>"
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_reader_that_leaves_is_no_error():

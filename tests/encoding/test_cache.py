@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import multiprocessing
+import zlib
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import fields, replace
 from pathlib import Path
@@ -105,6 +106,9 @@ def test_a_damaged_file_is_built_again(built):
         for position in random.integers(len(whole), size=20):
             content[position] ^= 1 << int(random.integers(8))
         damaged.append(bytes(content))
+    for header in (b"{}", b"[]", b'{"arrays": 1}'):  # of who knows whom, and whole
+        rest = len(header).to_bytes(8, "little") + header
+        damaged.append(zlib.crc32(rest).to_bytes(8, "little") + rest)
     for content in damaged:
         file.unlink()  # not written over: `features` are views of it
         file.write_bytes(content)

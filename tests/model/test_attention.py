@@ -140,6 +140,13 @@ def test_attention_with_dropout_is_right_on_average():
     assert not torch.equal(drawn[0], drawn[1])
 
 
+def test_of_attention_that_is_dropped_altogether_nothing_is_left():
+    rows = [heads(9, seed).detach().requires_grad_() for seed in range(3)]
+    found = attend(None, *rows, None, dropout=1.0, seams=Seams.of([4, 5], "cpu"))[0]
+    assert not found.any()
+    assert not any(one.any() for one in torch.autograd.grad(found.sum(), rows))
+
+
 @pytest.mark.parametrize("dropout", [0.0, 0.1])
 @pytest.mark.parametrize("answers", [True, False])
 def test_arrays_of_pairs_of_tokens_are_kept_for_gradients_alone_and_only_with_dropout(dropout, answers, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -80,6 +81,84 @@ def test_a_block_that_does_something_else_is_left_as_it_is(fresh):
     score = TorchScore(model)
     assert sum(isinstance(module, FrozenOutput) for module in score.model.modules()) == 3
     np.testing.assert_allclose(score(batch), logits(model, batch), atol=2e-5, rtol=1e-5)
+
+
+class Adapted(torch.nn.Module):
+    """What LoRA and its like put in a layer's place."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer, self.more = layer, torch.nn.Linear(layer.in_features, layer.out_features)
+
+    def forward(self, values):
+        return self.layer(values) + self.more(values)
+
+
+class Doubled(torch.nn.Linear):
+    def forward(self, values):
+        return 2 * super().forward(values)
+
+
+def adapt(parent, name):
+    setattr(parent, name, Adapted(getattr(parent, name)))
+
+
+def derive(parent, name):
+    getattr(parent, name).__class__ = Doubled
+
+
+def patch(parent, name):
+    module = getattr(parent, name)
+    module.forward = lambda *values, was=module.forward: 2 * was(*values)
+
+
+def hook(parent, name):
+    getattr(parent, name).register_forward_hook(lambda module, inputs, output: 2 * output)
+
+
+def hook_before(parent, name):
+    getattr(parent, name).register_forward_pre_hook(lambda module, inputs: (2 * inputs[0], *inputs[1:]))
+
+
+# (family, a module of its first layer, what is in it): linear layers, and what can only be changed as it is
+LAYERS = [
+    ("bert", "intermediate", "dense"),
+    ("bert", "output", "dense"),
+    ("bert", "attention.output", "dense"),
+    ("bert", "attention.self", "query"),
+    ("albert", "", "ffn"),
+    ("albert", "", "ffn_output"),
+    ("albert", "attention", "dense"),
+    ("distilbert", "ffn", "lin1"),
+    ("distilbert", "ffn", "lin2"),
+]
+OTHERS = [
+    ("bert", "", "intermediate"),
+    ("bert", "intermediate", "intermediate_act_fn"),
+    ("bert", "", "output"),
+    ("bert", "output", "dropout"),
+    ("albert", "", "activation"),
+    ("distilbert", "", "ffn"),
+    ("distilbert", "ffn", "activation"),
+]
+CHANGES = [
+    *itertools.product(LAYERS, (adapt, derive, patch, hook, hook_before)),
+    *itertools.product(OTHERS, (patch, hook, hook_before)),
+]
+
+
+@pytest.mark.parametrize(("place", "change"), CHANGES, ids=lambda one: one.__name__ if callable(one) else "-".join(one))
+def test_what_was_put_on_a_model_is_done(fresh, place, change):
+    family, parent, name = place
+    model = fresh(family)
+    batch = windows(family, *LENGTHS)
+    before = logits(model, batch)
+    kind = {"bert": "BertLayer", "albert": "AlbertLayer", "distilbert": "TransformerBlock"}[family]
+    layer = next(module for module in model.modules() if type(module).__name__ == kind)
+    change(layer.get_submodule(parent), name)
+    changed = logits(model, batch)
+    assert not np.allclose(changed, before, atol=1e-3)
+    np.testing.assert_allclose(TorchScore(model)(batch), changed, atol=2e-5, rtol=1e-5)
 
 
 def test_a_cpu_takes_as_many_tokens_as_its_widest_layer_has_room_for(fresh):

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 from transformers.utils import logging as transformers_logging
 
 from dokhae import Reader
@@ -169,6 +171,60 @@ def test_a_missing_head_is_drawn_from_the_seed_and_told_where_it_matters(tiny_be
     caplog.clear()
     loading.load_trained(loading.locate(tiny_bert))
     assert caplog.text == ""
+
+
+def rewritten(folder, new, change, **config):
+    """A copy of a model's folder, with other weights and settings."""
+    shutil.copytree(folder, new)
+    weights = load_file(new / "model.safetensors")
+    change(weights)
+    save_file(weights, new / "model.safetensors", {"format": "pt"})
+    path = new / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | config))
+    return loading.locate(new)
+
+
+def test_relative_positions_that_are_no_longer_computed_are_refused(tiny_bert, tmp_path):
+    distances = "bert.encoder.layer.0.attention.self.distance_embedding.weight"
+    source = rewritten(tiny_bert, tmp_path / "relative", lambda weights: weights.update({distances: torch.ones(3, 8)}),
+                       position_embedding_type="relative_key_query")  # fmt: skip
+    with pytest.raises(ModelError, match="was trained with relative positions .* choose a model with absolute ones"):
+        loading.load_model(source)
+
+
+def test_weights_of_an_encoder_that_have_no_place_are_told(tiny_bert, tmp_path, caplog, monkeypatch):
+    def grow(weights):
+        weights |= {name.replace("layer.0", "layer.1"): weight.clone() for name, weight in weights.items()}
+        weights |= {"bert.pooler.dense.weight": torch.ones(3), "cls.predictions.bias": torch.ones(3)}  # as published
+
+    monkeypatch.setattr(logging.getLogger("dokhae"), "propagate", True)
+    loading.load_model(rewritten(tiny_bert, tmp_path / "deeper", grow))
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path / 'deeper'}: has encoder.layer.1.attention.output.LayerNorm.bias, "
+        "encoder.layer.1.attention.output.LayerNorm.weight, encoder.layer.1.attention.output.dense.bias, "
+        "encoder.layer.1.attention.output.dense.weight, …, which have no place in BertForQuestionAnswering; "
+        "it goes on without them"
+    ]
+
+
+@pytest.mark.parametrize("load", [loading.load_model, loading.load_trained, loading.load_encoder])
+def test_an_encoder_none_of_whose_weights_is_there_is_refused(models, tmp_path, load):
+    shutil.copytree(models["bert"], tmp_path / "other")
+    shutil.copy(models["roberta"] / "model.safetensors", tmp_path / "other")
+    with pytest.raises(ModelError) as caught:
+        load(loading.locate(tmp_path / "other"))
+    kind = "BertModel" if load is loading.load_encoder else "BertForQuestionAnswering"
+    assert str(caught.value) == (
+        f"{tmp_path / 'other'}: none of its weights is one of {kind}, which config.json says it is (model_type bert); "
+        "take the files of one and the same model"
+    )
+
+
+def test_a_model_that_was_to_give_tuples_answers_as_others_do(tiny_bert, tmp_path):
+    source = rewritten(tiny_bert, tmp_path / "tuples", dict, return_dict=False)
+    question, context = "Who?", "Nara launched it."
+    assert Reader.load(source.name)(question, context) == Reader.load(tiny_bert)(question, context)
+    assert inputs.longest_input(loading.load_encoder(source)) == POSITIONS
 
 
 def test_a_head_for_beam_search_is_not_taken_for_a_simple_one(tmp_path, caplog, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 
 import numpy as np
 import pytest
@@ -10,11 +11,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dokhae.encoding import PairTokenizer, WindowConfig, assemble, build_features
 from dokhae.model import attention, packing
 from dokhae.model.attention import PACKED
-from dokhae.model.loading import load_model, locate
+from dokhae.model.inputs import input_names
+from dokhae.model.loading import load_model, load_tokenizer, locate
 from dokhae.model.packing import is_packed, pack
 from dokhae.model.span import TorchScore, span_logits, span_loss
+from dokhae.types import Example
 from rows import LENGTHS, NOT, YES, inputs, windows
 from tiny_models import make_model
 
@@ -51,6 +55,36 @@ def test_gradients_are_those_of_padded_windows(fresh, family):
         torch.testing.assert_close(gradient, both[1][name], atol=1e-5 * max(largest, 1), rtol=1e-3)
 
 
+@pytest.mark.parametrize("family", ["bert", "roberta", "xlm-roberta"])
+def test_padding_that_a_text_spells_out_is_counted_as_the_model_counts(fresh, family):
+    model = fresh(family)
+    batch = inputs(model, windows(family, *LENGTHS))
+    batch.inputs["input_ids"][:, 7] = model.config.pad_token_id
+    assert (batch.ids == model.config.pad_token_id).sum() == len(LENGTHS) - 1  # of one token
+    np.testing.assert_allclose(TorchScore(model)(batch), TorchScore(plain(model))(batch), atol=2e-5, rtol=1e-5)
+
+
+def test_padding_may_be_the_last_of_the_vocabulary(fresh, tmp_path):
+    model = fresh("bert")
+    model.resize_token_embeddings(10)  # so few that each of them is asked with
+    model.config.pad_token_id = 9
+    assert pack(model)
+
+
+def test_token_types_that_the_tokenizer_leaves_out_are_left_out_of_a_row_too(fresh, tmp_path):
+    """BERT has an embedding for the second type, but this one's tokenizer says that it was trained without."""
+    model = fresh("bert")
+    path = tmp_path / "bert" / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"model_input_names": ["input_ids", "attention_mask"]}))
+    fast = load_tokenizer(locate(path.parent))
+    tokenizer = PairTokenizer.of(fast, input_names(fast, model))
+    examples = [Example(str(words), "누가 맡았나?", "두오해가 맡았다. " * words) for words in (1, 4, 9)]
+    features = build_features(examples, tokenizer, WindowConfig(max_length=64))
+    batch = assemble(features, np.arange(features.window_count), tokenizer.layout)
+    assert set(batch.padded()) == {"input_ids", "attention_mask"}
+    np.testing.assert_allclose(TorchScore(model)(batch), TorchScore(plain(model))(batch), atol=2e-5, rtol=1e-5)
+
+
 def gradients(model, batch):
     start, end = span_logits(model, batch, "cpu")
     lengths = torch.from_numpy(batch.lengths)
@@ -84,6 +118,14 @@ def test_asking_draws_nothing_and_leaves_the_mode(fresh):
         before = torch.get_rng_state()
         assert pack(model.train(training)) and model.training == training
         assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_head_that_says_nothing_yet_does_not_answer_for_the_encoder(tmp_path):
+    """MobileBERT looks across the seam of two windows, which a head of zeros does not show."""
+    model = load_model(locate(make_model("mobilebert", tmp_path / "mobilebert")))
+    torch.nn.init.zeros_(model.qa_outputs.weight)
+    assert not pack(model)
+    assert not is_packed(model)
 
 
 def test_local_attention_without_its_mask_would_be_noticed(fresh, monkeypatch):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -134,6 +135,16 @@ def test_windows_of_other_blocks_in_a_batch_change_nothing(fresh):
     for row, length in enumerate(lengths):
         alone = score(pairs("bert", length))
         same([side[row] for side in together], alone)
+
+
+def test_several_threads_ask_one_model_of_sparse_attention(fresh):
+    """Its attention is another for each number of blocks, and stays so until the next."""
+    score = TorchScore(fresh("kobigbird"))
+    batches = [pairs("bert", *lengths) for lengths in ((40, 12), (12,), (61, 28), (12, 43))]
+    wanted = [score(batch) for batch in batches]
+    with ThreadPoolExecutor(4) as pool:
+        for found, expected in zip(pool.map(score, batches * 10), wanted * 10, strict=True):
+            same(found, expected)
 
 
 def test_other_blocks_in_a_batch_draw_nothing_and_keep_their_gradients(fresh):

@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from types import ModuleType
@@ -46,12 +48,13 @@ NOTE = "Every verb takes --config FILE.yaml with the same\nnames; options on the
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb. Returns 0, 2 for a mistake that the user can mend, 130 after Ctrl-C."""
+    """Run one verb. Returns 0, 2 for a mistake that the user can mend, 130 after Ctrl-C or SIGTERM."""
     args = list(sys.argv[1:] if arguments is None else arguments)
     _speak_utf8()
     try:
-        code = _run(args)
-        sys.stdout.flush()
+        with _stopped_by_signals():
+            code = _run(args)
+            sys.stdout.flush()
         return code
     except DokhaeError as error:
         return _fail(str(error), error.exit_code)
@@ -151,6 +154,27 @@ def _log_on_stderr() -> Iterator[None]:
     finally:
         log.handlers, log.propagate = before
         log.setLevel(level)
+
+
+@contextlib.contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """SIGTERM, and a terminal that is closed, do what Ctrl-C does, so that what is temporary goes either way.
+
+    Those that are ignored stay so (nohup). Only the main thread may.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in heard:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, before[number])
 
 
 def _fail(message: str, code: int) -> int:

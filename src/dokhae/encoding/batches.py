@@ -111,6 +111,8 @@ def assemble(features: Features, windows: NDArray[np.int64], layout: Layout) -> 
             ids[into], types[into] = texts[number].ids[places], layout.text_types[number]
             if texts[number] is context:
                 legal[into] = features.context_ends[places] > features.context_starts[places]
+    if "token_type_ids" not in layout.input_names:  # the model was not pretrained with what the tokenizer would say
+        types[:] = 0
     cls = specials_at[layout.cls[0]] + layout.cls[1]
     context_at = texts_at[1 if layout.question_first else 0]
     start_labels, end_labels = _labels(features, windows, cls, context_at)

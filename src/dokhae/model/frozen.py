@@ -82,9 +82,9 @@ def frozen(model: Any, dtype: torch.dtype) -> Any:  # noqa: ANN401 - a transform
         for module in list(made.modules()):
             _freeze_activated(module, dtype)
             for name, child in module.named_children():
-                if _does(child, "forward", _output):
+                if _adds_and_normalises(child):
                     setattr(module, name, FrozenOutput(child, dtype))
-                elif type(child) is nn.Linear:
+                elif _is_plain(child, nn.Linear):
                     setattr(module, name, FrozenLinear(child, dtype))
     return made
 
@@ -93,17 +93,36 @@ def _freeze_activated(module: nn.Module, dtype: torch.dtype) -> None:
     """Give the first layer of a feed-forward block the activation after it."""
     for method, body, layer, activation in FEED_FORWARD:
         if _does(module, method, body):
-            known = ACTIVATIONS.get(type(getattr(module, activation)))
-            if known is not None:
-                setattr(module, layer, FrozenLinear(getattr(module, layer), dtype, known))
+            first, after = getattr(module, layer), getattr(module, activation)
+            if _is_plain(first, nn.Linear) and _is_plain(after, *ACTIVATIONS):
+                setattr(module, layer, FrozenLinear(first, dtype, ACTIVATIONS[type(after)]))
                 setattr(module, activation, nn.Identity())
+
+
+def _adds_and_normalises(block: Any) -> bool:  # noqa: ANN401
+    """Whether a block does what FrozenOutput does."""
+    if not _does(block, "forward", _output):
+        return False
+    return _is_plain(block.dense, nn.Linear) and _is_plain(block.dropout, nn.Dropout)
+
+
+def _is_plain(module: nn.Module, *kinds: type[nn.Module]) -> bool:
+    """Whether a module is of just one of these classes (an adapter may be of one made after it), and left as it is."""
+    return type(module) in kinds and not _is_changed(module, "forward")
+
+
+def _is_changed(module: nn.Module, method: str) -> bool:
+    """Whether a module has hooks, or a method of its own instead of its class's."""
+    return bool(method in vars(module) or module._forward_hooks or module._forward_pre_hooks)
 
 
 def _does(module: nn.Module, method: str, body: Callable[..., Any]) -> bool:
     """Whether a module's method does, word for word, what a function here does, whatever its class is called."""
     found, known = getattr(type(module), method, None), cast(FunctionType, body).__code__
     code = getattr(found, "__code__", None)
-    return code is not None and (code.co_code, code.co_names) == (known.co_code, known.co_names)
+    if code is None or _is_changed(module, method):
+        return False
+    return bool((code.co_code, code.co_names) == (known.co_code, known.co_names))
 
 
 # the methods of transformers' encoders that are known, in transformers' own words: some 80 of its classes have them.

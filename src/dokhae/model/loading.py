@@ -159,7 +159,11 @@ def tell_missing(source: Source, missing: Iterable[str], so: str) -> None:
     """Warn where a model's weights are not there: the first of them, and what follows (`they ...`)."""
     names = sorted(missing)
     if names:
-        log.warning("%s: lacks %s; they %s", source.name, ", ".join(names[:4]) + (", …" if len(names) > 4 else ""), so)
+        log.warning("%s: lacks %s; they %s", source.name, _shortened(names), so)
+
+
+def _shortened(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
 
 
 def _tell_lost_encoder(source: Source, model: Any, missing: Iterable[str]) -> None:  # noqa: ANN401
@@ -241,7 +245,8 @@ def from_pretrained(
 ) -> tuple[Any, dict[str, Any]]:
     """What a class of transformers makes of the files, in float32, and its report of what was wrong with the weights.
 
-    Raises ModelError, whatever goes wrong.
+    Raises ModelError, whatever goes wrong, also where the encoder's weights are another encoder's; weights of it that
+    the class has no place for are told.
     """
     import torch
 
@@ -254,4 +259,36 @@ def from_pretrained(
             **source.options,
             **options,
         )
+    model, report = made
+    _refuse_another_encoder(source, model, report["missing_keys"])
+    _tell_unused(source, model, report["unexpected_keys"])
+    model.config.return_dict = True  # some that were traced say no, and would give tuples
     return made
+
+
+def _refuse_another_encoder(source: Source, model: Any, missing: Iterable[str]) -> None:  # noqa: ANN401
+    """ModelError where all weights of the encoder are missing: they are there under another model's names."""
+    prefix = f"{model.base_model_prefix}."
+    lost = {name.removeprefix(prefix) for name in missing}
+    if lost.issuperset(name for name, _ in model.base_model.named_parameters()):
+        raise ModelError(f"{source.name}: none of its weights is one of {type(model).__name__}, which config.json says "
+                         f"it is (model_type {model.config.model_type}); take the files of one and the same "
+                         "model")  # fmt: skip
+
+
+def _tell_unused(source: Source, model: Any, unused: Iterable[str]) -> None:  # noqa: ANN401
+    """Warn of weights of the encoder, but for the pooler, that have no place in the model.
+
+    ModelError where it was pretrained with relative positions of BERT's (Shaw et al. 2018; `relative_key` in its
+    config), which transformers 5 has no more: it would answer by positions that it has never learnt.
+    """
+    parts = {name for name, _ in model.base_model.named_children()} - {"pooler"}
+    names = (name.removeprefix(f"{model.base_model_prefix}.") for name in unused)
+    found = sorted(name for name in names if name.partition(".")[0] in parts)
+    if any("distance_embedding" in name for name in found):
+        raise ModelError(f"{source.name}: was trained with relative positions (position_embedding_type in its "
+                         "config.json), which transformers 5 does not compute any more; choose a model with absolute "
+                         "ones, or with relative ones of its own (DeBERTa, XLNet)")  # fmt: skip
+    if found:
+        log.warning("%s: has %s, which have no place in %s; it goes on without them",
+                    source.name, _shortened(found), type(model).__name__)  # fmt: skip

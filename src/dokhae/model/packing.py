@@ -46,7 +46,8 @@ def pack(model: Any) -> bool:  # noqa: ANN401 - a transformers model
                 packed = ask_row(model)
                 model.set_attn_implementation(before)
                 padded = _ask_each(model)
-                same = bool((packed - padded).abs().max() <= ALIKE * (padded.max() - padded.min()))
+                span = padded.max() - padded.min()  # a head of zeros says the same of everything
+                same = bool(span > 0 and (packed - padded).abs().max() <= ALIKE * span)
     except Exception as error:  # whatever a model says to arguments that it does not know
         log.debug("%s does not take windows end to end: %s", type(model).__name__, error)
     finally:
@@ -69,8 +70,9 @@ def _unpack(model: Any, attention: str) -> None:  # noqa: ANN401
 def _windows(model: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:  # noqa: ANN401
     """Token ids of the windows of PROBE, one after another, and how many each has."""
     lengths = np.array([min(length, longest_input(model) or length) for length in PROBE])
-    ids = np.random.default_rng(0).integers(0, model.get_input_embeddings().num_embeddings, lengths.sum())
-    ids[ids == (model.config.pad_token_id or 0)] = 1 + (model.config.pad_token_id or 0)
+    known, padding = model.get_input_embeddings().num_embeddings, model.config.pad_token_id or 0
+    ids = np.random.default_rng(0).integers(0, known, lengths.sum())
+    ids[ids == padding] = (padding + 1) % known
     return ids, lengths
 
 
@@ -154,7 +156,7 @@ def in_one_row(
     Padding may stand behind the windows, whose logits are the last ones.
     """
     row = _row_of(model)
-    places = np.arange(len(ids)) - np.repeat(np.cumsum(lengths) - lengths, lengths) + row.first_position
+    places = _places(ids, lengths, row)
     on_cpu = torch.device(device).type == "cpu"
     filler = (0, _filler(len(ids), CPU_SIZES if on_cpu else GPU_SIZES) if on_cpu or model.training else 0)
     made = {
@@ -164,6 +166,15 @@ def in_one_row(
     }
     tensors = {name: to_tensor(made[name][None], device) for name in row.names}
     return {**tensors, "seams": Seams.of(lengths.tolist(), device, filler[1])}
+
+
+def _places(ids: NDArray[np.int64], lengths: NDArray[np.int64], row: _Row) -> NDArray[np.int64]:
+    """The position of each token in its window, (T,), as the model itself counts them."""
+    # RoBERTa and its kin do not count padding, which a text may spell out
+    counted = np.not_equal(ids, row.padding) if row.first_position else np.ones_like(ids)
+    seen = np.append(0, np.cumsum(counted))
+    before = np.repeat(seen[np.cumsum(lengths) - lengths], lengths)
+    return np.where(counted, seen[1:] - before, 0) + row.first_position - 1
 
 
 def _filler(tokens: int, sizes: int) -> int:

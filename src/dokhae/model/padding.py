@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -71,11 +73,12 @@ def in_padded_rows(
 ) -> list[Tensor]:
     """What `ask` gets from the model for padded inputs, float32, (R, …) each; rows are run together that may be."""
     rows, found = [], []
-    for part in _parts(model, dict(inputs)):
-        with torch.autocast(torch.device(device).type, enabled=False) if part.unmixed else contextlib.nullcontext():
-            made = ask({name: to_tensor(array, device) for name, array in part.inputs.items()})
-        rows.append(part.rows)
-        found.append([one.float() for one in made])
+    with _alone(model):
+        for part in _parts(model, dict(inputs)):
+            with torch.autocast(torch.device(device).type, enabled=False) if part.unmixed else contextlib.nullcontext():
+                made = ask({name: to_tensor(array, device) for name, array in part.inputs.items()})
+            rows.append(part.rows)
+            found.append([one.float() for one in made])
     if len(rows) == 1:
         return found[0]
     order = to_tensor(np.argsort(np.concatenate(rows)), device)
@@ -104,10 +107,22 @@ class _Part(NamedTuple):
     unmixed: bool = False  # in float32, whatever the rest is run in
 
 
+_locks: WeakKeyDictionary[torch.nn.Module, threading.Lock] = WeakKeyDictionary()
+
+
+def _alone(model: Any) -> contextlib.AbstractContextManager[Any]:  # noqa: ANN401
+    """For a block that other threads wait for, where the model itself is changed between two parts of a batch."""
+    return _locks.setdefault(model, threading.Lock()) if _is_sparse(model) else contextlib.nullcontext()
+
+
+def _is_sparse(model: Any) -> bool:  # noqa: ANN401
+    return getattr(getattr(model, "config", None), "attention_type", None) == "block_sparse"
+
+
 def _parts(model: Any, inputs: dict[str, NDArray[np.int64]]) -> Iterator[_Part]:  # noqa: ANN401
     """The rows that may be run together, as wide as the model's own code wants them."""
     config: Any = getattr(model, "config", None)
-    if getattr(config, "attention_type", None) == "block_sparse":
+    if _is_sparse(model):
         yield from _block_parts(model, inputs)
         return
     rows, columns = inputs["input_ids"].shape

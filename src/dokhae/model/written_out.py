@@ -51,7 +51,7 @@ class WrittenOut(torch.autograd.Function):
                 shares, dropped = _shares(group, q[part], k[part], hidden, scale, dropout, seeds[-1])
                 made.append(torch.bmm(dropped, v[part]))
                 kept += [shares, dropped] if keeps and not group.again(dropout) else []
-            group.put_back(made, 1 / (1 - dropout), out)
+            group.put_back(made, _scaled_up(dropout), out)
         ctx.save_for_backward(out, *kept)
         ctx.settings, ctx.groups, ctx.seeds, ctx.lengths = (dropout, scale, reach), grouped, seeds, lengths
         return out
@@ -64,7 +64,7 @@ class WrittenOut(torch.autograd.Function):
         kept, seeds, (dropout, scale, reach) = iter(tensors), iter(ctx.seeds), ctx.settings
         gradient = gradients[0]
         totals = (gradient * out).sum(-1, keepdim=True)
-        gradient = gradient * (1 / (1 - dropout)) if dropout else gradient
+        gradient = gradient * _scaled_up(dropout) if dropout else gradient
         whole = [_empty_like(out, ctx.lengths) for _ in range(3)]
         for group in ctx.groups:
             again, (q, k, v) = group.again(dropout), (next(kept) for _ in range(3))
@@ -84,6 +84,11 @@ class WrittenOut(torch.autograd.Function):
             for parts, factor, into in zip(made, (scale, scale, 1), whole, strict=True):
                 group.put_back(parts, factor, into)
         return *whole, None, None, None, None
+
+
+def _scaled_up(dropout: float) -> float:
+    """What makes up for what is dropped; of nothing it is nothing."""
+    return 1 / (1 - dropout) if dropout < 1 else 0.0
 
 
 def _empty_like(rows: Tensor, lengths: tuple[int, ...]) -> Tensor:
