@@ -79,14 +79,15 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is any shape; the calle
     return parse_json(read_text(path), str(path))
 
 
-def parse_json(text: str, where: str) -> Any:  # noqa: ANN401
-    """Parse JSON text; `where` (a file, or a file and line) begins the error message."""
+def parse_json(text: str, where: str, is_line: bool = False) -> Any:  # noqa: ANN401
+    """Parse JSON text; `where` (a file, or a file and line) begins the error message. is_line: it tells the line."""
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         ended = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
         what = "stops in the middle: it is cut off, fetch it again" if ended else f"is not JSON: {error.msg}"
-        raise DataError(f"{where}: {what} (line {error.lineno}, column {error.colno})") from None
+        line = "" if is_line else f"line {error.lineno}, "
+        raise DataError(f"{where}: {what} ({line}column {error.colno})") from None
     except ValueError as error:  # an integer of more than 4,300 digits
         raise DataError(f"{where}: cannot be read as JSON: {error}") from None
     except RecursionError:

@@ -175,7 +175,14 @@ WRONG_FILES = {
     "empty.csv": (b"", "is empty"),
     "empty.parquet": (b"", "is not Parquet, or is damaged"),
     "text.jsonl": (b"{}x\n", "line 1: is not JSON"),
-    "cut.jsonl": (json.dumps(ROW).encode() + b'\n{"id": ', "line 2: stops in the middle: it is cut off"),
+    "cut.jsonl": (
+        json.dumps(ROW).encode() + b'\n{"id": ',
+        "line 2: stops in the middle: it is cut off, fetch it again .column 8",
+    ),
+    "null.jsonl": (
+        b'{"id": 1, "question": null}',
+        "line 1, question 1: the field 'question' is missing; found the fields 'id'$",
+    ),
     "list.jsonl": (b"[1]\n", "line 1: must be an object with named fields, found a list of 1"),
     "cp949.jsonl": (json.dumps(ROW).encode() + b"\n" + "가".encode("cp949"), "line 2 is not UTF-8; convert .*iconv"),
     "utf16.jsonl": (json.dumps(ROW).encode("utf-16"), "line 1 is not UTF-8; convert .*iconv -f utf-16 "),

@@ -125,6 +125,10 @@ def test_what_can_be_seen_before_is_said_before_processes_are_started(folder, tm
     monkeypatch.setenv("MASTER_PORT", "http")
     with pytest.raises(SettingsError, match="MASTER_PORT is 'http' and NODE_RANK '0'; they have to be numbers"):
         dokhae.train(changes, show=False)
+    for port in ("0", "65536"):
+        monkeypatch.setenv("MASTER_PORT", port)
+        with pytest.raises(SettingsError, match=f"MASTER_PORT is {port}; ports go from 1 to 65535"):
+            dokhae.train(changes, show=False)
 
 
 @pytest.mark.slow

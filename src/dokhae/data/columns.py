@@ -156,7 +156,7 @@ def _records(path: Path, suffix: str, choose: Callable[[list[str]], Sequence[str
         for number, line in enumerate(text_lines(path), 1):
             if line.strip():
                 place = f"{path}: line {number}"
-                yield place, as_record(parse_json(line, place), place)
+                yield place, as_record(parse_json(line, place, is_line=True), place)
         return
     rows = parquet_rows(path, choose) if suffix == ".parquet" else _json_rows(path)
     for number, row in enumerate(rows, 1):

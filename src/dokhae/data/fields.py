@@ -104,7 +104,8 @@ def shortened(text: str, limit: int = 60) -> str:
 def _present(record: Record, name: str, where: str) -> object:
     value = record.get(name)
     if value is None:
-        raise DataError(f"{where}: the field {name!r} is missing; found {_named(record)}")
+        found = {other: given for other, given in record.items() if given is not None}
+        raise DataError(f"{where}: the field {name!r} is missing; found {_named(found)}")
     return value
 
 

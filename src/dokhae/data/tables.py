@@ -32,7 +32,7 @@ def jsonl_questions(path: Path) -> Iterator[Given]:
     for number, line in enumerate(text_lines(path), 1):
         if line.strip():
             place = f"{path}: line {number}"
-            yield given_row(parse_json(line, place), place)
+            yield given_row(parse_json(line, place, is_line=True), place)
 
 
 def csv_questions(path: Path) -> list[Given]:

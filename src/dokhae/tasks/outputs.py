@@ -76,7 +76,7 @@ def _cells(line: str, place: str) -> tuple[str, str]:
 
 
 def _fields(line: str, place: str) -> tuple[str, object]:
-    content = parse_json(line, place)
+    content = parse_json(line, place, is_line=True)
     if not isinstance(content, dict) or not {"id", "label"} <= content.keys():
         raise DataError(f"{place}: is no prediction: it has no id or no label")
     return str(content["id"]), content["label"]

@@ -29,6 +29,8 @@ class Nodes:
         if not (port.isdigit() and number.isdigit()):
             raise SettingsError(f"MASTER_PORT is {port!r} and NODE_RANK {number!r}; they have to be numbers")
         self.port, self.number = int(port), int(number)
+        if not 0 < self.port < 2**16:
+            raise SettingsError(f"MASTER_PORT is {port}; ports go from 1 to {2**16 - 1}")
         if self.number >= count:
             raise SettingsError(f"NODE_RANK is {number}, and of {count} nodes the last one has {count - 1}; number "
                                 "them from 0")  # fmt: skip

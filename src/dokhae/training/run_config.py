@@ -109,16 +109,17 @@ class RunConfig:
         return f"go on with: {self.verb} --resume {self.out}" if began else "start it again"
 
     def _refuse_numbers(self) -> None:
-        for name, value, lowest in self._bounded():
-            if value is not None and (not value >= lowest or not math.isfinite(value)):  # NaN is refused too
-                raise SettingsError(f"{name} is {value}; it has to be at least {lowest:g}")
-        for name, value in (
+        for name, number in (
             ("epochs", self.epochs),
             ("learning_rate", self.learning_rate),
             ("optimizer.layer_decay", self.optimizer.layer_decay),
         ):
-            if value == 0:
-                raise SettingsError(f"{name} is 0; it has to be above 0")
+            if not number > 0:  # NaN is refused too
+                raise SettingsError(f"{name} is {number or 0}; it has to be above 0")
+        for name, value, lowest in self._bounded():
+            if value is not None and not lowest <= value < math.inf:
+                least = "finite" if value == math.inf else f"at least {lowest:g}"
+                raise SettingsError(f"{name} is {value}; it has to be {least}")
         if self.optimizer.layer_decay > 1:
             raise SettingsError(f"optimizer.layer_decay is {self.optimizer.layer_decay}; it can be at most 1")
         if self.seed >= 2**32:
