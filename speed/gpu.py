@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,11 @@ from speed.command import run_command
 from speed.costs import training_operations
 from speed.epoch import single
 from speed.parity import ParitySettings
-from speed.report import Row, publish
+from speed.report import Row, publish, save
 from speed.shared import results_file, shared_file
 from speed.sides import Training, draw
 from speed.training import check
-from speed.turns import CACHE, Turn, ratio, summary, take
+from speed.turns import CACHE, Turn, TurnFailed, ratio, summary, take
 
 MODELS = {"bert-base": long_windows.BASE, "bert-large": long_windows.LARGE, "tiny": long_windows.SMALL}
 WANTED = {"bert-large": (50.0, 3.0)}  # % of the matrix rate in training; times the plain way in bf16
@@ -39,6 +40,7 @@ LEVERS: dict[str, dict[str, Any]] = {
 }
 COMPILED = {"config": {"compile": True}}
 Sides = dict[str, tuple[str, dict[str, Any]]]  # name of a side -> its work, and what that is given
+Measure = Callable[["Arguments", float], list[Row]]  # given the GPU's matrix rate too
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,30 +99,38 @@ def run(arguments: Arguments) -> int:
         raise SettingsError("there is no GPU here that torch can use, so nothing is measured and nothing is written; "
                             "run `make speed-gpu` on a machine with one")  # fmt: skip
     for name in arguments.rows:
-        if name not in KINDS:
-            raise SettingsError(f"--rows: {name!r} is no row{nearest(name, list(KINDS))}")
+        if name not in ("training", *KINDS):
+            raise SettingsError(f"--rows: {name!r} is no row{nearest(name, ['training', *KINDS])}")
     begun = time.perf_counter()
     limit = arguments.take("speed.costs:matrix_rate", {"device": arguments.device, "precision": arguments.precision})
-    rows = []
-    for name in arguments.rows:
-        rows += KINDS[name](arguments, limit["best"])
-        sys.stderr.write(f"{name}: done\n")
     left_out = ("data", "cache", "made", "out")
     settings = {name: value for name, value in asdict(arguments).items() if name not in left_out}
     gpu = {"device_name": limit["device"], "matrix_tflops": limit["best"] / 1e12, "torch_cuda": torch.version.cuda}
-    return publish(rows, settings | gpu, begun, arguments.out or results_file("gpu", limit["device"]))
+    rows: list[Row] = []
+    failed, out = False, arguments.out or results_file("gpu", limit["device"])
+    for name, measure in jobs(arguments):
+        try:
+            rows += measure(arguments, limit["best"])
+            save(rows, settings | gpu, begun, out)  # now, for a GPU is lent for a time
+            sys.stderr.write(f"{name}: done\n")
+        except TurnFailed as error:
+            failed = True
+            sys.stderr.write(f"error: {name}: {error}\n")
+    return publish(rows, settings | gpu, begun, out) or int(failed) if rows else 1
 
 
-def training(arguments: Arguments, limit: float) -> list[Row]:
-    """Each model, length and batch: dokhae, and the plain way in both precisions, in turns."""
-    rows = []
-    for model, length, batch in product(arguments.models, arguments.lengths, arguments.batches):
-        rows += training_rows(arguments, model, length, batch, limit)
-    return rows
+def jobs(arguments: Arguments) -> Iterator[tuple[str, Measure]]:
+    """What is measured by itself, and how: where it fails, the others go on."""
+    for name in arguments.rows:
+        if name != "training":
+            yield name, KINDS[name]
+            continue
+        for model, length, batch in product(arguments.models, arguments.lengths, arguments.batches):
+            yield f"training {model}, {length}, {batch} windows", partial(training, model, length, batch)
 
 
-def training_rows(arguments: Arguments, model: str, length: int, batch: int, limit: float) -> list[Row]:
-    """The sides of one model, length and batch. What is required is required of the largest batch."""
+def training(model: str, length: int, batch: int, arguments: Arguments, limit: float) -> list[Row]:
+    """Dokhae, and the plain way in both precisions, in turns. What is required is required of the largest batch."""
     told, drawn = draw_for(arguments, model, length, batch)
     ours, precisions, quick = our_sides(arguments, told), [arguments.precision], f"plain, {arguments.precision}"
     if length in arguments.fp32_lengths and batch == arguments.batches[0]:
@@ -149,6 +159,8 @@ def training_rows(arguments: Arguments, model: str, length: int, batch: int, lim
                     "tokens/s": summary(rates[name])["median"] * tokens,
                     "TFLOP/s": summary(rates[name])["median"] * cost / 1e12,
                     "peak MiB of the device": max(turn["device_mib"] for turn in taken),
+                    "MiB held": max(turn["held_mib"] for turn in taken),
+                    **({"steps of a new size": drawn["new"]} if name in ours else {}),
                 },
             )
         )
@@ -281,8 +293,7 @@ def offload(arguments: Arguments, limit: float) -> list[Row]:
     return rows
 
 
-KINDS: dict[str, Callable[[Arguments, float], Sequence[Row]]] = {
-    "training": training,
+KINDS: dict[str, Measure] = {
     "levers": levers,
     "score": real_score,
     "prediction": prediction,

@@ -78,7 +78,17 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def publish(rows: Sequence[Row], settings: Mapping[str, Any], begun: float, out: Path) -> int:
-    """Print the table; write it with its settings unless others disturbed it. The exit status: 1 where a row failed."""
+    """Print the table and save it; the exit status: 1 where a row failed."""
+    sys.stdout.write(save(rows, settings, begun, out))
+    sys.stderr.writelines(f"error: {fault}\n" for row in rows if (fault := row.fault()))
+    return int(any(row.fault() for row in rows))
+
+
+def save(rows: Sequence[Row], settings: Mapping[str, Any], begun: float, out: Path) -> str:
+    """The table with its settings; written to a results file too, unless others disturbed it.
+
+    begun: when, on the clock of time.perf_counter.
+    """
     report = {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
         "seconds": round(time.perf_counter() - begun),
@@ -87,12 +97,10 @@ def publish(rows: Sequence[Row], settings: Mapping[str, Any], begun: float, out:
         "rows": [asdict(row) for row in rows],
     }
     text = as_markdown(report)
-    sys.stdout.write(text)
-    sys.stderr.writelines(f"error: {fault}\n" for row in rows if (fault := row.fault()))
     if not any(row.disturbed for row in rows):
         write_json(out, report)
         write_text(out.with_suffix(".md"), text)
-    return int(any(row.fault() for row in rows))
+    return text
 
 
 def as_markdown(report: Mapping[str, Any]) -> str:

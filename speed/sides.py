@@ -5,19 +5,23 @@ Both return the seconds of each optimizer step after the warm-up, and the tokens
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dokhae import benchmarks
 from dokhae.encoding import Features, PairTokenizer, WindowConfig, bucket_by_length, cached_features, sequence_lengths
-from dokhae.errors import DataError
+from dokhae.errors import DataError, TrainingError
 from dokhae.types import Example
 from speed.turns import Turn
 
@@ -97,7 +101,7 @@ def dokhae(training: dict[str, Any], extras: dict[str, Any] | None = None) -> di
     from speed.undo import undone
 
     told, more = Training(**training), Extras(**(extras or {}))
-    with tempfile.TemporaryDirectory() as folder, undone(more.undo):
+    with tempfile.TemporaryDirectory() as folder, undone(more.undo), recorded_or_failed():
         settings = {
             "benchmark": "squad-1.1",
             "model": told.model,
@@ -144,10 +148,24 @@ def steady(logged: Sequence[tuple[int, float]], warm_up: int) -> list[float]:
 
 
 def device_peak(device: str) -> dict[str, Any]:
-    """The most memory of a GPU that this process took, MiB."""
+    """The most memory of a GPU that this process used, and the most that it held for that, MiB."""
     import torch
 
-    return {"device_mib": torch.cuda.max_memory_allocated() / 2**20 if device == "cuda" else 0.0}
+    most = torch.cuda.max_memory_allocated, torch.cuda.max_memory_reserved
+    used, held = (one() / 2**20 if device == "cuda" else 0.0 for one in most)
+    return {"device_mib": used, "held_mib": held}
+
+
+@contextlib.contextmanager
+def recorded_or_failed() -> Iterator[None]:
+    """A training that gives its recordings up fails in here: it would be measured as one without them."""
+    from dokhae.training.recording import Recorder
+
+    def fail(recorder: Recorder, reason: str) -> None:
+        raise TrainingError(f"the recordings were given up: {reason}")
+
+    with mock.patch.object(Recorder, "_fail", fail):
+        yield
 
 
 def read(told: Training) -> list[Example]:
@@ -176,8 +194,9 @@ def drawn(training: dict[str, Any], together: int = 1, seeds: int = 200) -> dict
 
     A few batches of similar lengths would else be much longer or shorter than the others. Where there are such, a seed
     whose warm-up has a step about as long as the longest timed one: a process takes the memory for it from the system
-    once, page by page. Steps of one batch may go over several epochs. Returns the seed, the windows of the timed steps,
-    and the tokens of each. DataError where there are too few windows for steps of full batches.
+    once, page by page. On a GPU, first of all one by whose timed steps most sizes are recorded. Steps of one batch may
+    go over several epochs. Returns the seed, the windows of the timed steps, and the tokens of each; and how many timed
+    steps are of a size that is not recorded yet. DataError where there are too few windows for steps of full batches.
     """
     told = Training(**training)
     features, layout = make_features(told)
@@ -192,14 +211,34 @@ def drawn(training: dict[str, Any], together: int = 1, seeds: int = 200) -> dict
             tokens = [int(lengths[batch].sum()) for batch in batches]
             is_cold = max(tokens[:first], default=0) < WARM * max(tokens[first:])
             off = abs(float(lengths[np.concatenate(batches[first:])].mean()) - mean)
-            found.append((is_cold, off, seed, batches[first:]))
+            new = newly_sized([lengths[batch] for batch in batches], first) if told.device == "cuda" else 0
+            found.append((new, is_cold, off, seed, batches[first:]))
     if not found:
         raise DataError(f"{told.data}: {len(lengths)} windows are too few for {told.warm_up + told.steps} full batches")
-    *_, seed, batches = min(found, key=lambda one: one[:3])
+    new, *_, seed, batches = min(found, key=lambda one: one[:4])
     return {
         "seed": seed,
+        "new": new,
         "windows": np.concatenate(batches).tolist(),
         "lengths": [lengths[batch].tolist() for batch in batches],
         "mean": mean,
         "all_windows": len(lengths),
     }
+
+
+def newly_sized(batches: Sequence[NDArray[np.int64]], first: int) -> int:
+    """Of batches, the tokens of each one's windows: how many from the `first` on are not of a size that was met twice,
+    which is when dokhae.training.recording has recorded it.
+    """
+    from dokhae.model.attention import Seams
+    from dokhae.model.packing import GPU_SIZES, room_behind
+
+    met: Counter[tuple[int, int]] = Counter()
+    new = 0
+    for number, lengths in enumerate(batches):
+        tokens = int(lengths.sum())
+        padding = room_behind(tokens, GPU_SIZES)
+        size = tokens + padding, Seams.of(lengths.tolist(), "cpu", padding).longest
+        new += number >= first and met[size] < 2
+        met[size] += 1
+    return new

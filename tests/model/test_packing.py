@@ -153,7 +153,7 @@ def test_saved_models_do_not_know_of_it(fresh, tmp_path):
 
 @given(st.integers(1, 20_000), st.sampled_from([packing.CPU_SIZES, packing.GPU_SIZES]))
 def test_rows_come_in_few_sizes_and_are_little_longer_for_it(tokens, sizes):
-    filler = packing._filler(tokens, sizes)
+    filler = packing.room_behind(tokens, sizes)
     assert 0 <= filler <= tokens / sizes
     size = tokens + filler
     first = 1 << (size.bit_length() - 1)  # the power of two before it

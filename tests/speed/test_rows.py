@@ -17,7 +17,7 @@ from speed.shared import encoder_folder, machine_name
 from dokhae.data import read_examples, sample_path
 from dokhae.errors import DokhaeError, ModelError, SettingsError
 from dokhae.model.devices import onednn_takes
-from speed import gpu, inference, levers, render, report, training, works
+from speed import gpu, inference, levers, render, report, training, turns, works
 
 
 @pytest.fixture(scope="module")
@@ -223,10 +223,26 @@ def test_without_a_gpu_nothing_is_measured(monkeypatch, capsys):
     assert ended.value.code == 2 and capsys.readouterr().err.startswith("error: there is no GPU here")
 
 
+def test_what_was_measured_on_a_gpu_stays_where_other_rows_fail(tmp_path, monkeypatch, capsys):
+    def measured(arguments, limit):
+        return [report.Row(f"row {limit}", turns.summary([1.0]), "s")]
+
+    def failing(arguments, limit):
+        assert (tmp_path / "gpu.json").exists()  # already
+        raise turns.TurnFailed("speed.sides:dokhae ended with status 1")
+
+    told = gpu.Arguments(device="cpu", out=tmp_path / "gpu.json")
+    monkeypatch.setattr(gpu, "take", lambda *_: {"best": 1e12, "device": "a GPU"})
+    monkeypatch.setattr(gpu, "jobs", lambda _: [("first", measured), ("second", failing), ("third", measured)])
+    assert gpu.run(told) == 1
+    assert len(json.loads(told.out.read_text())["rows"]) == 2
+    assert "error: second: speed.sides:dokhae ended with status 1\n" in capsys.readouterr().err
+    monkeypatch.setattr(gpu, "jobs", lambda _: [("first", measured)])
+    assert gpu.run(told) == 0
+
+
 @pytest.mark.slow  # some twelve processes
 def test_the_gpu_rows_run_on_a_cpu_with_a_tiny_model(shared, tmp_path, monkeypatch, minilm):
-    from speed import turns
-
     monkeypatch.setattr(turns, "TRIES", 1)
     shared("squad-1.1/train.json")
     fast = "bf16" if onednn_takes(torch.bfloat16) else "fp32"  # else the matrix products would take half an hour

@@ -8,6 +8,7 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from speed.sides import Training, losses_in, steady
@@ -17,7 +18,8 @@ from speed.undo import undone
 from dokhae import TrainConfig
 from dokhae.data import check_answers, read_examples, sample_path
 from dokhae.encoding import bucket_by_length, sequence_lengths
-from dokhae.errors import DataError
+from dokhae.errors import DataError, TrainingError
+from dokhae.training.recording import Recorder
 from speed import long_windows, sides, turns
 
 
@@ -48,6 +50,32 @@ def test_the_warm_up_has_a_batch_as_long_as_those_that_are_timed(told, drawn):
     batches = bucket_by_length(lengths, told.batch_size, drawn["seed"], 0)
     warm_up = [int(lengths[batch].sum()) for batch in batches[: told.warm_up]]
     assert max(warm_up) >= sides.WARM * max(map(sum, drawn["lengths"]))
+
+
+def test_on_a_gpu_steps_are_timed_whose_sizes_are_recorded():
+    same, longer = np.array([100, 100, 50]), np.array([100, 100, 60])  # of 256 tokens, with padding; of 288
+    assert sides.newly_sized([same] * 5, 2) == 0
+    assert sides.newly_sized([same, longer, same, longer, longer], 2) == 2  # the second one of each
+    assert sides.newly_sized([same, same, np.array([129, 60, 61])], 2) == 1  # attention goes by the longest window
+
+
+def test_a_seed_is_drawn_for_a_gpu_by_that(told, drawn):
+    found = sides.drawn(asdict(replace(told, warm_up=8, device="cuda")))
+    lengths = sequence_lengths(*sides.make_features(told))
+    new = []
+    for seed in range(200):
+        batches = [lengths[batch] for batch in bucket_by_length(lengths, told.batch_size, seed, 0)[:12]]
+        new.append(sides.newly_sized(batches, 8))
+    assert found["new"] == min(new) < max(new)
+    assert new[found["seed"]] == found["new"]
+
+
+def test_a_training_that_gives_its_recordings_up_is_no_measurement():
+    with (
+        pytest.raises(TrainingError, match="the recordings were given up: there is too little memory beside it"),
+        sides.recorded_or_failed(),
+    ):
+        Recorder(torch.nn.Linear(1, 1), adds=False)._fail("there is too little memory beside it")
 
 
 def test_only_full_batches_are_timed(told, drawn):

@@ -18,6 +18,7 @@ from torch.utils._pytree import tree_leaves
 from dokhae.model import attention
 
 ROOM = 1 << 40
+SETTINGS = []  # what the allocator of memory was told
 
 
 class OnGpu(torch.Tensor):
@@ -146,6 +147,7 @@ def emulate(monkeypatch):
         "default_generators": [Generator()],
     }.items():
         monkeypatch.setattr(torch.cuda, name, stand_in)
+    monkeypatch.setattr(torch.cuda.memory, "_set_allocator_settings", SETTINGS.append)
     monkeypatch.setattr(torch, "Generator", Generator)
     monkeypatch.setattr(torch, "autocast", without_a_gpu(torch.autocast))
     monkeypatch.setattr(attention.Seams, "of", on_gpu)

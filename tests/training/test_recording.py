@@ -16,6 +16,7 @@ from dokhae.training import KeepConfig, OptimizerConfig, recording
 from dokhae.training.recording import Recorder, Recording
 from rows import YES, encoded, inputs, loss_of, near, windows
 from tiny_models import make_model
+from training import emulated_graphs
 from training.emulated_graphs import emulate
 from training.small import FEW, config, weights, write_squad
 
@@ -87,7 +88,7 @@ def test_a_pass_is_recorded_where_it_has_room_beside_others(tmp_path, monkeypatc
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free[0], 1 << 40))
     recorder = Recorder(encoder, adds=False)
     recorder.most = 1000  # bytes of the longest pass so far
-    for free[0], has_room in ((weights + 1999, False), (weights + 2000, True)):  # and for the gradients
+    for free[0], has_room in ((2 * weights + 1999, False), (2 * weights + 2000, True)):  # and for the gradients
         assert recorder._has_room(1000) == has_room
     recorder.held = 1000  # by those that are recorded, which the next one takes too
     for free[0], has_room in ((999, False), (1000, True)):
@@ -97,6 +98,27 @@ def test_a_pass_is_recorded_where_it_has_room_beside_others(tmp_path, monkeypatc
         assert recorder._has_room(1000) == has_room
     recorder.sizes = {number: object.__new__(Recording) for number in range(recording.MOST)}
     assert not recorder._has_room(1000)
+
+
+@pytest.mark.parametrize("own", [None, *recording.ALLOCATOR])
+def test_memory_is_taken_in_segments_that_grow_unless_the_user_has_settings_of_his_own(own, tmp_path, monkeypatch):
+    for name in recording.ALLOCATOR:
+        monkeypatch.delenv(name, raising=False)
+    if own is not None:
+        monkeypatch.setenv(own, "max_split_size_mb:512")
+    monkeypatch.setattr(emulated_graphs, "SETTINGS", told := [])
+    model, _ = twins(emulate(monkeypatch), tmp_path)
+    Recorder(model.base_model, adds=False)
+    for number, lengths in enumerate([ONE, ONE, OTHER, OTHER]):
+        states(model, inputs(model, windows("bert", *lengths)), number)
+    assert told == ([] if own else ["expandable_segments:True"])
+
+
+@gpu
+def test_the_allocator_of_a_gpu_takes_that_setting():
+    recording._let_segments_grow()
+    held = torch.ones(1 << 20, device="cuda")
+    assert float(held.sum()) == 1 << 20
 
 
 def test_without_room_nothing_is_recorded(machine, tmp_path, played, monkeypatch):

@@ -158,7 +158,7 @@ def in_one_row(
     row = _row_of(model)
     places = _places(ids, lengths, row)
     on_cpu = torch.device(device).type == "cpu"
-    filler = (0, _filler(len(ids), CPU_SIZES if on_cpu else GPU_SIZES) if on_cpu or model.training else 0)
+    filler = (0, room_behind(len(ids), CPU_SIZES if on_cpu else GPU_SIZES) if on_cpu or model.training else 0)
     made = {
         "input_ids": np.pad(ids, filler, constant_values=row.padding),
         "token_type_ids": np.pad(types, filler),
@@ -177,7 +177,7 @@ def _places(ids: NDArray[np.int64], lengths: NDArray[np.int64], row: _Row) -> ND
     return np.where(counted, seen[1:] - before, 0) + row.first_position - 1
 
 
-def _filler(tokens: int, sizes: int) -> int:
+def room_behind(tokens: int, sizes: int) -> int:
     """Tokens that bring a row to one of so many sizes, a power of two, between two powers of two.
 
     On a CPU oneDNN and torch make kernels for every size that they meet and keep a thousand of them, which with a size

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from dataclasses import replace
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from dokhae.model.attention import Seams
 
 log = logging.getLogger("dokhae")
 MOST = 64  # sizes that are recorded: each keeps some tens of MiB
+ALLOCATOR = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")  # variables with a user's own settings of its memory
 
 
 class Recorder:
@@ -100,7 +102,8 @@ class Recorder:
     def _has_room(self, left: int) -> bool:
         """Whether a recorded pass that leaves so much has room beside one that is not. Recorded ones share theirs."""
         weights = [weight for weight in self.encoder.parameters() if weight.requires_grad]
-        gradients = 0 if self.gradients else sum(weight.nbytes for weight in weights)
+        # where they lie from step to step, and what they are worked out in, which the recordings share
+        gradients = 0 if self.gradients else 2 * sum(weight.nbytes for weight in weights)
         needed = max(left - self.held, 0) + self.most + gradients
         if torch.cuda.mem_get_info()[0] < needed:
             torch.cuda.empty_cache()
@@ -108,6 +111,7 @@ class Recorder:
         if recordings >= MOST or torch.cuda.mem_get_info()[0] < needed:
             return False
         if self.pool is None:
+            _let_segments_grow()
             self.pool = torch.cuda.graph_pool_handle()
             self.gradients = {weight: torch.zeros_like(weight) for weight in weights}
         return True
@@ -170,10 +174,11 @@ class Recording:
         """Set the weights' gradients, or add to them."""
         self.change.copy_(change)
         if self.adds:
+            fresh = [kept for weight, kept in self.gradients.items() if weight.grad is None]
+            if fresh:
+                torch._foreach_zero_(fresh)
             for weight, kept in self.gradients.items():
-                if weight.grad is None:
-                    kept.zero_()
-                elif weight.grad is not kept:
+                if weight.grad is not None and weight.grad is not kept:
                     kept.copy_(weight.grad)
         self.back.replay()
         for weight, kept in self.gradients.items():
@@ -210,6 +215,16 @@ class _Drawn:
         fresh = torch.Generator("cuda").manual_seed(self.seed)
         fresh.set_offset(self.offset)
         self.generator.graphsafe_set_state(fresh.graphsafe_get_state())
+
+
+def _let_segments_grow() -> None:
+    """Let the GPU's memory be taken in segments that grow, unless the user has settings of his own for it.
+
+    Recordings share theirs, and each size of a batch divides it otherwise: in segments of fixed sizes, torch's default,
+    what is free comes to lie in pieces that are too small for the next.
+    """
+    if not any(os.environ.get(name) for name in ALLOCATOR):
+        torch.cuda.memory._set_allocator_settings("expandable_segments:True")
 
 
 def _described(one: Any) -> Any:  # noqa: ANN401
