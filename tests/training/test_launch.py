@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import multiprocessing
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +20,7 @@ import torch
 
 import dokhae
 from dokhae.errors import SettingsError
-from dokhae.training import KeepConfig
+from dokhae.training import KeepConfig, worker
 from dokhae.training.checkpoints import Interrupted
 from dokhae.training.processes import Failure
 from dokhae.training.worker import ASKED, Order, verdict_in, work
@@ -125,6 +127,10 @@ def test_what_can_be_seen_before_is_said_before_processes_are_started(folder, tm
     monkeypatch.setenv("MASTER_PORT", "http")
     with pytest.raises(SettingsError, match="MASTER_PORT is 'http' and NODE_RANK '0'; they have to be numbers"):
         dokhae.train(changes, show=False)
+    monkeypatch.setenv("NODE_RANK", "²")  # a digit, but no number
+    with pytest.raises(SettingsError, match="NODE_RANK '²'; they have to be numbers"):
+        dokhae.train(changes, show=False)
+    monkeypatch.setenv("NODE_RANK", "0")
     for port in ("0", "65536"):
         monkeypatch.setenv("MASTER_PORT", port)
         with pytest.raises(SettingsError, match=f"MASTER_PORT is {port}; ports go from 1 to 65535"):
@@ -245,7 +251,16 @@ def writes_when_it_ends(folder):
         (folder / "ended").touch()
 
 
+def waits_in_c(folder):
+    """As one does that waits for another: no handler of Python's is run meanwhile."""
+    (folder / "begun").write_text(str(os.getpid()))
+    libc, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(256)
+    for _ in range(2):
+        libc.pthread_mutex_lock(mutex)
+
+
 def launches(order):
+    worker.LONGEST_STEP = 0.5
     multiprocessing.get_context("fork").Process(target=work, args=(order,)).start()
     time.sleep(SECONDS)
 
@@ -261,6 +276,34 @@ def test_no_process_goes_on_without_who_has_launched_it(tmp_path):
     wait_until(lambda: not folder.exists(), PATIENCE)
 
 
+def test_a_process_that_hears_nothing_does_not_stay_without_who_has_launched_it(tmp_path):
+    (folder := tmp_path / "order").mkdir()
+    order = Order(config(tmp_path, tmp_path, tmp_path), partial(waits_in_c, tmp_path), folder, None)
+    launcher = PROCESSES.Process(target=launches, args=(order,))
+    launcher.start()
+    wait_until(lambda: (tmp_path / "begun").exists() and (tmp_path / "begun").read_text(), PATIENCE)
+    launcher.kill()
+    wait_until(lambda: not command_of(int((tmp_path / "begun").read_text())), PATIENCE)
+    assert not folder.exists()
+
+
+@pytest.mark.slow
+def test_ctrl_c_twice_ends_a_process_that_hears_nothing(folder, tmp_path):
+    out = tmp_path / "run"
+    started = Started(command(folder, out, 10_000), tmp_path)
+    started.wait_until(lambda: step_of(out) > 0)
+    os.kill(started.children()[1], signal.SIGSTOP)  # the other one waits for it
+    os.killpg(started.process.pid, signal.SIGINT)
+    started.wait_until(lambda: "once more stops at once" in started.said.read_text())
+    os.kill(started.process.pid, signal.SIGINT)
+    begun = time.monotonic()
+    code, said = started.end()
+    assert code == 130 and time.monotonic() - begun < SECONDS / 3
+    assert "Traceback" not in said
+    assert said.endswith(f"dokhae: stopped; go on with: dokhae train --resume {out}\n")
+    assert json.loads((out / "run.json").read_text())["status"] == "running"  # it could not say so
+
+
 @pytest.mark.slow
 def test_a_launcher_that_is_killed_leaves_a_run_that_can_be_gone_on_with(folder, tmp_path):
     out = tmp_path / "run"
@@ -272,6 +315,28 @@ def test_a_launcher_that_is_killed_leaves_a_run_that_can_be_gone_on_with(folder,
     wait_until(lambda: not any(b"spawn_main" in command_of(pid) for pid in left), SECONDS)
     assert "Traceback" not in started.said.read_text()
     assert json.loads((out / "run.json").read_text())["status"] == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("host", "message"),
+    [
+        (
+            "127.0.0.1",
+            "MASTER_PORT {port} cannot be opened at 127.0.0.1 .*: is that its own address, and the port free",
+        ),
+        ("no.such.host.invalid", "MASTER_ADDR no.such.host.invalid: cannot be reached: "),
+    ],
+)
+def test_an_address_that_the_first_node_cannot_take_is_told(host, message, folder, tmp_path, monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for name, value in {"MASTER_ADDR": host, "MASTER_PORT": str(port), "NODE_RANK": "0"}.items():
+            monkeypatch.setenv(name, value)
+        changes = config(folder / "encoder", folder / "few.json", tmp_path / "run", nodes=2)
+        with pytest.raises(SettingsError, match=message.format(port=port)):
+            dokhae.train(changes, show=False)
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ from dokhae.model.span import TorchScore
 from dokhae.outputs import write_predictions
 from dokhae.training import KeepConfig, OptimizerConfig, cluster, gradients, runs
 from dokhae.training.checkpoints import Checkpoints, Diverged, Interrupted, Pruned
+from dokhae.training.identity import Identity
 from dokhae.training.meeting import joined
 from dokhae.training.module import TrainingModule
 from dokhae.training.processes import Processes, everywhere
@@ -319,6 +320,42 @@ def train_without_room(rank, changes):
 
         Path.write_bytes = write_bytes
     return train(rank, changes)
+
+
+def train_without_a_record(rank, changes):
+    """Train; its run.json cannot be written, and the other one waits no longer than it takes to say so."""
+    if rank == 0:
+        write = runs.write_json
+
+        def write_json(path, content):
+            if path.name == "run.json":
+                raise DataError(f"{path}: cannot be written: No space left on device")
+            write(path, content)
+
+        runs.write_json = write_json
+    return train(rank, changes)
+
+
+def test_a_record_that_only_the_first_process_cannot_write_stops_all(folder, tmp_path):
+    for ended in run(2, train_without_a_record, settings(folder, tmp_path / "run")):
+        with pytest.raises(DataError, match="run.json: cannot be written: No space left on device"):
+            raise ended.error
+
+
+def remember(rank, changes):
+    """A node's own folder has another of the best checkpoints."""
+    own = replace(changes, out=changes.out / str(rank))
+    with joined(own, "cpu") as processes:
+        checkpoints = Checkpoints(own, 4, Identity("", "", ""), None, processes)
+        checkpoints.folder.mkdir(parents=True)
+        (checkpoints.folder / f"best-{rank}.ckpt").touch()
+        checkpoints.load_state_dict({"best": [[0.5, "best-1.ckpt"], [0.25, "best-0.ckpt"]]})
+        return checkpoints.best
+
+
+def test_the_best_checkpoints_of_before_are_those_that_the_first_process_sees(folder, tmp_path):
+    """Else one process would save a file that the other has, and wait for it forever."""
+    assert results(run(2, remember, settings(folder, tmp_path))) == [[(0.25, "best-0.ckpt")]] * 2
 
 
 @pytest.mark.parametrize(

@@ -119,9 +119,14 @@ class Checkpoints(pl.Callback):
         return {"best": [list(entry) for entry in self.best]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with the best ones of before, as far as their files are still there."""
+        """Go on with the best ones of before, as far as their files are still there.
+
+        As the first process sees them, which takes the best one at the end: other nodes may have a folder of their own,
+        and all processes have to save the same files.
+        """
         names = {path.name for path in self.folder.iterdir()}  # in this folder and nowhere else
-        self.best = [(score, name) for score, name in state_dict["best"] if name in names]
+        best = [(score, name) for score, name in state_dict["best"] if name in names]
+        self.best = self.processes.broadcast(best)
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:

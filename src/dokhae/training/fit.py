@@ -115,8 +115,9 @@ def _fit(
         keep_still(module)
     checkpoints = Checkpoints(config, steps, loaded.identity, watch, processes)
     with contextlib.ExitStack() as record, explained_memory():
-        if processes.first:
-            record.enter_context(runs.recorded(config, loaded.identity, device, steps, processes.hosts))
+        with processes.together():
+            if processes.first:
+                record.enter_context(runs.recorded(config, loaded.identity, device, steps, processes.hosts))
         record.enter_context(explained_loss(config))  # the record has to know it from a failure
         _train(module, data, checkpoints, device, show)
         if config.strategy == "fsdp":  # whose parts of the weights are of no use to others

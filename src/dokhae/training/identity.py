@@ -48,7 +48,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="meta", weights_only=True)
     except Exception as error:  # whatever zipfile, pickle or torch say of a damaged file
-        reason = str(error).partition("\n")[0]
+        reason = str(error).partition("\n")[0].partition(". ")[0]
         raise SettingsError(f"{path}: is damaged ({reason}); {advice}") from None
     found = content.get(KEY) if isinstance(content, dict) else None
     if not isinstance(found, dict) or "version" not in found:

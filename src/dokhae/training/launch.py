@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import multiprocessing
 import os
 import signal
@@ -39,6 +40,7 @@ RESTARTS = 3  # of all processes, after one was killed or stopped with an error 
 # torch 2.13's agents keep one store for all attempts, also when the machine that had it is gone; this makes it new
 OWN_STORE = "TORCH_DISABLE_SHARE_RDZV_TCP_STORE"
 SECONDS_TO_START = 5  # the agent, new processes
+SECONDS_TO_END = 5  # processes that were told to stop at once
 
 
 def launch(config: Asked, task: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the task returns
@@ -72,6 +74,7 @@ class Launched:
         self._results: dict[int, Any] = {}
         self._error: BaseException | None = None
         self._signalled: set[int] = set()
+        self._ends_at = math.inf  # on time.monotonic, when processes that do not stop at once are killed
         self._strangers = multiprocessing.active_children()  # of who calls us from Python
         self._alone_since = time.monotonic()
         self._nodes = Nodes(order.config.nodes) if order.config.nodes > 1 else None
@@ -99,6 +102,7 @@ class Launched:
 
     def _settings(self) -> LaunchConfig:
         config, nodes = self.order.config, self._nodes
+        address = nodes.own_address() if nodes else "localhost"
         seconds = join_seconds()
         return LaunchConfig(
             min_nodes=config.nodes,
@@ -112,7 +116,7 @@ class Launched:
                 "join_timeout": int(seconds) or 1,
                 "read_timeout": int(seconds) or 1,
             },
-            local_addr=nodes.own_address() if nodes else "localhost",
+            local_addr=address,
             max_restarts=RESTARTS,
             logs_specs=DefaultLogsSpecs(log_dir=str(self.order.folder)),
         )
@@ -131,8 +135,9 @@ class Launched:
                 signal.signal(number, handler)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
-            self._signalled.clear()  # once more stops at once
+        if self.asked:  # once more stops at once
+            self._signalled.clear()
+            self._ends_at = time.monotonic() + SECONDS_TO_END
         else:  # not sys.stderr: the signal may have come while it was being written to
             os.write(2, b"\nstopping (once more stops at once)\n")
         self.asked = True
@@ -143,6 +148,9 @@ class Launched:
             self._signalled.add(pid)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
+        if time.monotonic() > self._ends_at:  # one that waits for another in C++ hears nothing
+            for child in self._children():
+                child.kill()
 
     def _children(self) -> list[BaseProcess]:
         return [child for child in multiprocessing.active_children() if child not in self._strangers]
@@ -168,6 +176,9 @@ class Launched:
             how = failure.signal_name() if code < 0 else f"exit code {code} (what it said is above)"
             return TrainingError(f"process {rank} of {asked(config)} has failed {RESTARTS + 1} times, the last time "
                                  f"with {how}; {go_on}")  # fmt: skip
+        if isinstance(error, EOFError):  # torch's, of a word that had no room
+            return TrainingError("a process has failed, and what it had to say had no room in "
+                                 f"{tempfile.gettempdir()}; make some there, then {go_on}")  # fmt: skip
         return error
 
 

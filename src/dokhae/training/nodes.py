@@ -26,7 +26,7 @@ class Nodes:
                                 "and a free port there, this node's number from 0), or torchrun or srun to start the "
                                 "processes: docs/cluster.md")  # fmt: skip
         self.host, port, number = (os.environ[name] for name in VARIABLES)
-        if not (port.isdigit() and number.isdigit()):
+        if not (port.isdecimal() and number.isdecimal()):
             raise SettingsError(f"MASTER_PORT is {port!r} and NODE_RANK {number!r}; they have to be numbers")
         self.port, self.number = int(port), int(number)
         if not 0 < self.port < 2**16:
@@ -43,15 +43,26 @@ class Nodes:
         return self.number == 0
 
     def join(self) -> str:
-        """A name of this training that no other has; waits for the first node."""
-        self._store = TCPStore(
-            self.host,
-            self.port,
-            is_master=self.is_host,
-            wait_for_workers=False,
-            multi_tenant=True,  # torch's agent here keeps its own things in it too
-            timeout=timedelta(seconds=join_seconds()),
-        )
+        """A name of this training that no other has; waits for the first node.
+
+        SettingsError where this is the first one, and cannot open its port; DistError where that one does not come.
+        """
+        try:
+            self._store = TCPStore(
+                self.host,
+                self.port,
+                is_master=self.is_host,
+                wait_for_workers=False,
+                multi_tenant=True,  # torch's agent here keeps its own things in it too
+                timeout=timedelta(seconds=join_seconds()),
+            )
+        except DistError as error:
+            if not self.is_host:
+                raise
+            raise SettingsError(
+                f"MASTER_PORT {self.port} cannot be opened at {self.host} ({' '.join(str(error).split())[:120]}); "
+                "this is the first node: is that its own address, and the port free?"
+            ) from None
         self._store.set(f"dokhae/nodes/{self.number}", socket.gethostname())
         if self.is_host:
             self._store.set("dokhae/run", uuid.uuid4().hex)

@@ -76,7 +76,7 @@ def check_seen(checkpoint: Path, processes: Processes) -> None:
         if len(set(seen)) > 1:
             blind = ", ".join(sorted({processes.hosts[rank] for rank, sees in enumerate(seen) if not sees}))
             raise SettingsError(f"{checkpoint}: is not seen on {blind}; all nodes need the run folder on a file system "
-                                "that they share, or a copy of the checkpoint under the same name")  # fmt: skip
+                                "that they share, or a copy of it under the same name")  # fmt: skip
 
 
 def keep_still(module: TrainingModule) -> None:

@@ -25,6 +25,7 @@ from dokhae.training.meeting import LostProcess
 from dokhae.training.processes import Failure, everywhere
 
 VERDICT = "verdict"  # the file with an error that only one process knows
+LONGEST_STEP = 600.0  # seconds that a process is given to end its step, and to save it, without who has launched it
 ASKED = "asked"  # the file that is there once who has launched the processes was asked to stop them
 
 
@@ -50,7 +51,7 @@ def work(order: Order) -> Any:  # noqa: ANN401 - what the task returns, a Failur
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     launcher, ended = multiprocessing.parent_process(), threading.Event()
     assert launcher is not None, "a process of its own"
-    threading.Thread(target=_stop_without, args=(launcher, ended), name="launcher", daemon=True).start()
+    threading.Thread(target=_stop_without, args=(launcher, ended, order.folder), name="launcher", daemon=True).start()
     _speak_as(order.level)
     try:
         return order.task()
@@ -81,18 +82,24 @@ def verdict_in(folder: Path) -> Failure | None:
 
 
 def _leave_word(folder: Path, error: DokhaeError) -> None:
-    with atomic_path(folder / VERDICT) as path:
-        path.write_bytes(pickle.dumps(Failure.of(error)))
+    try:
+        with atomic_path(folder / VERDICT) as path:
+            path.write_bytes(pickle.dumps(Failure.of(error)))
+    except DokhaeError:  # without room for it, it is said here, once by each attempt
+        os.write(2, f"dokhae: {error}\n".encode())
 
 
-def _stop_without(launcher: BaseProcess, ended: threading.Event) -> None:
+def _stop_without(launcher: BaseProcess, ended: threading.Event, folder: Path) -> None:
     """Ask this process to stop when who has launched it is gone: a launcher that is killed passes nothing on.
 
-    ended: set when the task has; then torch waits for the launcher to have read what it returned, forever.
+    ended: set when the task has; then torch waits for the launcher to have read what it returned, forever. A process
+    that waits for another one in C++ hears no signal, and is ended after a while.
     """
     launcher.join()
     os.kill(os.getpid(), signal.SIGTERM)
-    ended.wait()
+    if not ended.wait(LONGEST_STEP):
+        shutil.rmtree(folder, ignore_errors=True)
+        os._exit(Interrupted.exit_code)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
