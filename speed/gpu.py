@@ -14,7 +14,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from dokhae.errors import SettingsError
+from dokhae.errors import DokhaeError, SettingsError
 from dokhae.records import nearest
 from speed import long_windows
 from speed.command import run_command
@@ -25,7 +25,7 @@ from speed.report import Row, publish, save
 from speed.shared import results_file, shared_file
 from speed.sides import Training, draw
 from speed.training import check
-from speed.turns import CACHE, Turn, TurnFailed, ratio, summary, take
+from speed.turns import CACHE, Turn, ratio, summary, take
 
 MODELS = {"bert-base": long_windows.BASE, "bert-large": long_windows.LARGE, "tiny": long_windows.SMALL}
 WANTED = {"bert-large": (50.0, 3.0)}  # % of the matrix rate in training; times the plain way in bf16
@@ -113,7 +113,7 @@ def run(arguments: Arguments) -> int:
             rows += measure(arguments, limit["best"])
             save(rows, settings | gpu, begun, out)  # now, for a GPU is lent for a time
             sys.stderr.write(f"{name}: done\n")
-        except TurnFailed as error:
+        except DokhaeError as error:
             failed = True
             sys.stderr.write(f"error: {name}: {error}\n")
     return publish(rows, settings | gpu, begun, out) or int(failed) if rows else 1

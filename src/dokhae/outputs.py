@@ -28,7 +28,8 @@ Add = Callable[[str, str], None]
 
 
 def write_predictions(path: Path, predictions: Iterable[Prediction], with_null: bool, html: bool = False) -> list[Path]:
-    """Write the answers to `path`, and the n-best lists (and, with_null, the null odds) beside it: whole, or nothing.
+    """Write the answers to `path`, and the n-best lists (and, with_null, the null odds) beside it: each of
+    them whole, and none before all are.
 
     html: answers are pieces of pages; what one sees of them is written beside them, and scores the same.
     Null odds are null score differences; a question without any legal span has the largest float. An id that comes

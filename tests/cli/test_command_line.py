@@ -128,25 +128,23 @@ def test_ctrl_c_ends_with_130(dokhae, monkeypatch):
     assert (outcome.code, outcome.err) == (130, "dokhae: interrupted\n")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_what_else_ends_a_process_does_as_ctrl_c(dokhae, monkeypatch, number):
+def test_sigterm_does_as_ctrl_c(dokhae, monkeypatch):
     """So that what is temporary goes, and what is half-written."""
-    before = signal.getsignal(number)
-    monkeypatch.setattr("dokhae.evaluation.read", lambda *_: signal.raise_signal(number))
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("dokhae.evaluation.read", lambda *_: signal.raise_signal(signal.SIGTERM))
     outcome = dokhae("evaluate", "d.json", "p.json", "--benchmark", "squad-1.1")
     assert (outcome.code, outcome.err) == (130, "dokhae: interrupted\n")
-    assert signal.getsignal(number) is before
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_signal_that_is_ignored_stays_so(dokhae, monkeypatch):
-    """As under nohup."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
-        monkeypatch.setattr("dokhae.cli.usage", lambda _: f"{signal.getsignal(signal.SIGHUP)!r}")
+        monkeypatch.setattr("dokhae.cli.usage", lambda _: f"{signal.getsignal(signal.SIGTERM)!r}")
         assert dokhae().out == "<Handlers.SIG_IGN: 1>"
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
     finally:
-        signal.signal(signal.SIGHUP, before)
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_reader_that_leaves_is_no_error():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
+import types
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.utils.prune
 import transformers
 
 from dokhae.model.answering import AT_ONCE
@@ -79,7 +81,7 @@ def test_a_block_that_does_something_else_is_left_as_it_is(fresh):
     model.bert.encoder.layer[0].output.__class__ = Other
     batch = windows("bert", *LENGTHS)
     score = TorchScore(model)
-    assert sum(isinstance(module, FrozenOutput) for module in score.model.modules()) == 3
+    assert score.model is model
     np.testing.assert_allclose(score(batch), logits(model, batch), atol=2e-5, rtol=1e-5)
 
 
@@ -103,6 +105,21 @@ def adapt(parent, name):
     setattr(parent, name, Adapted(getattr(parent, name)))
 
 
+class Scaled(Adapted):
+    """DoRA and its like read the weights of the layer."""
+
+    def forward(self, values):
+        return torch.nn.functional.linear(values, 2 * self.layer.weight, self.layer.bias)
+
+
+def scale(parent, name):
+    setattr(parent, name, Scaled(getattr(parent, name)))
+
+
+def prune(parent, name):
+    torch.nn.utils.prune.l1_unstructured(getattr(parent, name), "weight", 0.5)
+
+
 def derive(parent, name):
     getattr(parent, name).__class__ = Doubled
 
@@ -110,6 +127,17 @@ def derive(parent, name):
 def patch(parent, name):
     module = getattr(parent, name)
     module.forward = lambda *values, was=module.forward: 2 * was(*values)
+
+
+def replace(parent, name):
+    module = getattr(parent, name)
+    module.forward = types.MethodType(lambda self, *values: 2 * type(self).forward(self, *values), module)
+
+
+def rewrite_forward(parent, name):
+    """Without the method that it was made of, which stays as it was."""
+    block = getattr(parent, name)
+    block.forward = types.MethodType(lambda self, values: self.lin2(torch.tanh(self.lin1(values))), block)
 
 
 def hook(parent, name):
@@ -142,8 +170,9 @@ OTHERS = [
     ("distilbert", "ffn", "activation"),
 ]
 CHANGES = [
-    *itertools.product(LAYERS, (adapt, derive, patch, hook, hook_before)),
-    *itertools.product(OTHERS, (patch, hook, hook_before)),
+    *itertools.product(LAYERS, (adapt, scale, derive, prune, patch, hook, hook_before)),
+    *itertools.product(OTHERS, (patch, replace, hook, hook_before)),
+    (("distilbert", "", "ffn"), rewrite_forward),
 ]
 
 
@@ -156,9 +185,31 @@ def test_what_was_put_on_a_model_is_done(fresh, place, change):
     kind = {"bert": "BertLayer", "albert": "AlbertLayer", "distilbert": "TransformerBlock"}[family]
     layer = next(module for module in model.modules() if type(module).__name__ == kind)
     change(layer.get_submodule(parent), name)
-    changed = logits(model, batch)
+    found, changed = TorchScore(model)(batch), logits(model, batch)
     assert not np.allclose(changed, before, atol=1e-3)
-    np.testing.assert_allclose(TorchScore(model)(batch), changed, atol=2e-5, rtol=1e-5)
+    np.testing.assert_allclose(found, changed, atol=2e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("change", [adapt, patch, hook])
+def test_what_was_put_on_a_model_is_done_in_bf16_too(fresh, change, monkeypatch):
+    monkeypatch.setattr("dokhae.model.frozen.onednn_takes", lambda dtype: True)
+    model, batch = fresh("bert"), windows("bert", *LENGTHS)
+    change(model.bert.encoder.layer[0].output, "dense")
+    np.testing.assert_array_equal(TorchScore(model, "cpu", "bf16")(batch), logits(model, batch, "bf16"))
+
+
+def test_a_hook_on_every_module_is_heard(fresh):
+    model, batch = fresh("bert"), windows("bert", *LENGTHS)
+    before = logits(model, batch)
+    doubled = torch.nn.modules.module.register_module_forward_hook(
+        lambda module, inputs, output: 2 * output if type(module) is torch.nn.Linear else None
+    )
+    try:
+        found, wanted = TorchScore(model)(batch), logits(model, batch)
+    finally:
+        doubled.remove()
+    assert not np.allclose(wanted, before, atol=1e-3)
+    np.testing.assert_allclose(found, wanted, atol=2e-5, rtol=1e-5)
 
 
 def test_a_cpu_takes_as_many_tokens_as_its_widest_layer_has_room_for(fresh):

@@ -124,6 +124,7 @@ def test_a_head_that_says_nothing_yet_does_not_answer_for_the_encoder(tmp_path):
     """MobileBERT looks across the seam of two windows, which a head of zeros does not show."""
     model = load_model(locate(make_model("mobilebert", tmp_path / "mobilebert")))
     torch.nn.init.zeros_(model.qa_outputs.weight)
+    torch.nn.init.normal_(model.qa_outputs.bias)  # start and end differ, but no token from another
     assert not pack(model)
     assert not is_packed(model)
 

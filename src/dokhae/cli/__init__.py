@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = list(sys.argv[1:] if arguments is None else arguments)
     _speak_utf8()
     try:
-        with _stopped_by_signals():
+        with _stopped_by_sigterm():
             code = _run(args)
             sys.stdout.flush()
         return code
@@ -157,24 +157,20 @@ def _log_on_stderr() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """SIGTERM, and a terminal that is closed, do what Ctrl-C does, so that what is temporary goes either way.
+def _stopped_by_sigterm() -> Iterator[None]:
+    """SIGTERM does what Ctrl-C does, so that what is temporary goes either way, unless it is ignored.
 
-    Those that are ignored stay so (nohup). Only the main thread may.
+    Only the main thread may. A training has a handler of its own while it runs.
     """
-    if threading.current_thread() is not threading.main_thread():
+    before = signal.getsignal(signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread() or before in (signal.SIG_IGN, None):
         yield
         return
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
-    heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
-    for number in heard:
-        signal.signal(number, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:
-        for number in heard:
-            signal.signal(number, before[number])
+        signal.signal(signal.SIGTERM, before)
 
 
 def _fail(message: str, code: int) -> int:

@@ -88,7 +88,7 @@ def _typed(row: Mapping[str, Any], place: str) -> dict[str, Any]:
     """The row as JSON would hold it: plain numbers and lists, None for NaN, whole offsets."""
     typed = {**row, **{name: _plain(row[name], name) for name in COLUMNS if name in row}}
     if isinstance(typed.get("answers"), str):  # from a CSV file
-        typed["answers"] = parse_json(typed["answers"], f"{place}: column answers")
+        typed["answers"] = parse_json(typed["answers"], f"{place}: column answers", is_line=True)
     return typed
 
 

@@ -86,7 +86,9 @@ def _typed(cells: dict[str, str], place: str) -> dict[str, Any]:
     """Cells are all text: make of them what JSON would hold; what cannot be made stays text and is refused later."""
     row: dict[str, Any] = dict(cells)
     if "answers" in cells:
-        row["answers"] = parse_json(cells["answers"], f"{place}: column answers") if cells["answers"].strip() else None
+        row["answers"] = (
+            parse_json(cells["answers"], f"{place}: column answers", is_line=True) if cells["answers"].strip() else None
+        )
     if "answer_start" in cells:
         row["answer_start"] = _offset(cells["answer_start"].strip())
     if "is_impossible" in cells:

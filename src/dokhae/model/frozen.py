@@ -12,12 +12,14 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
 from transformers import activations
 
 from dokhae.model.devices import onednn_takes
-from dokhae.model.packing import is_packed
+from dokhae.model.packing import first_tokens, is_packed
 
 ROWS = 512  # tokens of a usual batch, which oneDNN chooses the order of the weights for; any number may come
+OWNERS = ("transformers.", "torch.nn.modules.", "dokhae.")  # of classes whose modules may be replaced
 # what oneDNN calls an activation, and its form
 ACTIVATIONS = {
     activations.GELUActivation: ("gelu", "none"),
@@ -69,9 +71,10 @@ _pointwise = torch.ops.mkldnn._linear_pointwise
 def frozen(model: Any, dtype: torch.dtype) -> Any:  # noqa: ANN401 - a transformers model
     """A copy of a packed model for answering on the CPU; weights that need no other order are shared with it.
 
-    The model itself where it is not packed, or oneDNN does not compute in that precision here.
+    The model itself where it is not packed, where something was put on it (an adapter, a hook), or oneDNN does not
+    compute in that precision here.
     """
-    if not is_packed(model) or not onednn_takes(dtype):
+    if not is_packed(model) or not onednn_takes(dtype) or _is_changed(model):
         return model
     # buffers keep their precision: rotary frequencies of 16 bits would be off by whole radians at far positions
     tensors = (*(model.parameters() if dtype == torch.float32 else ()), *model.buffers())
@@ -82,9 +85,9 @@ def frozen(model: Any, dtype: torch.dtype) -> Any:  # noqa: ANN401 - a transform
         for module in list(made.modules()):
             _freeze_activated(module, dtype)
             for name, child in module.named_children():
-                if _adds_and_normalises(child):
+                if _does(child, "forward", _output):
                     setattr(module, name, FrozenOutput(child, dtype))
-                elif _is_plain(child, nn.Linear):
+                elif type(child) is nn.Linear:
                     setattr(module, name, FrozenLinear(child, dtype))
     return made
 
@@ -93,36 +96,33 @@ def _freeze_activated(module: nn.Module, dtype: torch.dtype) -> None:
     """Give the first layer of a feed-forward block the activation after it."""
     for method, body, layer, activation in FEED_FORWARD:
         if _does(module, method, body):
-            first, after = getattr(module, layer), getattr(module, activation)
-            if _is_plain(first, nn.Linear) and _is_plain(after, *ACTIVATIONS):
-                setattr(module, layer, FrozenLinear(first, dtype, ACTIVATIONS[type(after)]))
+            known = ACTIVATIONS.get(type(getattr(module, activation)))
+            if known is not None:
+                setattr(module, layer, FrozenLinear(getattr(module, layer), dtype, known))
                 setattr(module, activation, nn.Identity())
 
 
-def _adds_and_normalises(block: Any) -> bool:  # noqa: ANN401
-    """Whether a block does what FrozenOutput does."""
-    if not _does(block, "forward", _output):
-        return False
-    return _is_plain(block.dense, nn.Linear) and _is_plain(block.dropout, nn.Dropout)
-
-
-def _is_plain(module: nn.Module, *kinds: type[nn.Module]) -> bool:
-    """Whether a module is of just one of these classes (an adapter may be of one made after it), and left as it is."""
-    return type(module) in kinds and not _is_changed(module, "forward")
-
-
-def _is_changed(module: nn.Module, method: str) -> bool:
-    """Whether a module has hooks, or a method of its own instead of its class's."""
-    return bool(method in vars(module) or module._forward_hooks or module._forward_pre_hooks)
+def _is_changed(model: nn.Module) -> bool:
+    """Whether something was put on a model: a module of a class that is neither transformers', torch's nor ours (an
+    adapter), a hook, or a method of a module's own. It could read a layer's weights, or hold the layer as it was.
+    """
+    if torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks:
+        return True
+    for module in model.modules():
+        kind, held = type(module), vars(module)
+        hooks = [*module._forward_hooks.values(), *module._forward_pre_hooks.values()]
+        if not kind.__module__.startswith(OWNERS) or any(hook is not first_tokens for hook in hooks):
+            return True
+        if any(callable(held[name]) and callable(getattr(kind, name, None)) for name in held):
+            return True
+    return False
 
 
 def _does(module: nn.Module, method: str, body: Callable[..., Any]) -> bool:
     """Whether a module's method does, word for word, what a function here does, whatever its class is called."""
     found, known = getattr(type(module), method, None), cast(FunctionType, body).__code__
     code = getattr(found, "__code__", None)
-    if code is None or _is_changed(module, method):
-        return False
-    return bool((code.co_code, code.co_names) == (known.co_code, known.co_names))
+    return code is not None and (code.co_code, code.co_names) == (known.co_code, known.co_names)
 
 
 # the methods of transformers' encoders that are known, in transformers' own words: some 80 of its classes have them.

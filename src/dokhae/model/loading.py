@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,6 +34,7 @@ __all__ = [
 
 log = logging.getLogger("dokhae")
 SPANS, CLASSES = "AutoModelForQuestionAnswering", "AutoModelForSequenceClassification"
+COUNTED = ("position_ids", "token_type_ids")  # what some files hold beside what was learnt
 PIECE_FILES = ["*.model", "*.spiece", "*config.json", "special_tokens_map.json", "vocab.txt"]
 
 
@@ -260,20 +262,21 @@ def from_pretrained(
             **options,
         )
     model, report = made
-    _refuse_another_encoder(source, model, report["missing_keys"])
+    _refuse_another_encoder(source, model, report)
     _tell_unused(source, model, report["unexpected_keys"])
     model.config.return_dict = True  # some that were traced say no, and would give tuples
     return made
 
 
-def _refuse_another_encoder(source: Source, model: Any, missing: Iterable[str]) -> None:  # noqa: ANN401
-    """ModelError where all weights of the encoder are missing: they are there under another model's names."""
-    prefix = f"{model.base_model_prefix}."
-    lost = {name.removeprefix(prefix) for name in missing}
-    if lost.issuperset(name for name, _ in model.base_model.named_parameters()):
-        raise ModelError(f"{source.name}: none of its weights is one of {type(model).__name__}, which config.json says "
-                         f"it is (model_type {model.config.model_type}); take the files of one and the same "
-                         "model")  # fmt: skip
+def _refuse_another_encoder(source: Source, model: Any, report: Mapping[str, Any]) -> None:  # noqa: ANN401
+    """ModelError where no weight of the encoder is there: they are another model's, or have other names."""
+    prefix, missing = f"{model.base_model_prefix}.", sorted(report["missing_keys"])
+    own = {name for name, _ in model.base_model.named_parameters()}
+    if own <= {name.removeprefix(prefix) for name in missing}:
+        there = (*difflib.get_close_matches(missing[0], report["unexpected_keys"], 1, 0), "no other weights")[0]
+        raise ModelError(f"{source.name}: no weight of its encoder is there under the name that {type(model).__name__} "
+                         f"has for it (config.json says model_type {model.config.model_type}): there is {there}, and "
+                         f"not {missing[0]}; take files of one and the same model, or mend the names")  # fmt: skip
 
 
 def _tell_unused(source: Source, model: Any, unused: Iterable[str]) -> None:  # noqa: ANN401
@@ -284,7 +287,7 @@ def _tell_unused(source: Source, model: Any, unused: Iterable[str]) -> None:  # 
     """
     parts = {name for name, _ in model.base_model.named_children()} - {"pooler"}
     names = (name.removeprefix(f"{model.base_model_prefix}.") for name in unused)
-    found = sorted(name for name in names if name.partition(".")[0] in parts)
+    found = sorted(name for name in names if name.partition(".")[0] in parts and not name.endswith(COUNTED))
     if any("distance_embedding" in name for name in found):
         raise ModelError(f"{source.name}: was trained with relative positions (position_embedding_type in its "
                          "config.json), which transformers 5 does not compute any more; choose a model with absolute "

@@ -46,7 +46,7 @@ def pack(model: Any) -> bool:  # noqa: ANN401 - a transformers model
                 packed = ask_row(model)
                 model.set_attn_implementation(before)
                 padded = _ask_each(model)
-                span = padded.max() - padded.min()  # a head of zeros says the same of everything
+                span = (padded.amax(0) - padded.amin(0)).max()  # a head of zeros says the same of every token
                 same = bool(span > 0 and (packed - padded).abs().max() <= ALIKE * span)
     except Exception as error:  # whatever a model says to arguments that it does not know
         log.debug("%s does not take windows end to end: %s", type(model).__name__, error)
@@ -63,7 +63,7 @@ def _unpack(model: Any, attention: str) -> None:  # noqa: ANN401
     if is_packed(model):
         model.set_attn_implementation(attention)
     encoder = model.base_model
-    for number in [number for number, hook in encoder._forward_hooks.items() if hook is _first_tokens]:
+    for number in [number for number, hook in encoder._forward_hooks.items() if hook is first_tokens]:
         del encoder._forward_hooks[number], encoder._forward_hooks_with_kwargs[number]
 
 
@@ -105,11 +105,11 @@ def _said(output: Any) -> Tensor:  # noqa: ANN401 - a ModelOutput of transformer
 
 def _show_first_tokens(model: Any) -> None:  # noqa: ANN401
     """Let the head of a classifier see the windows of a row as texts of one token each, their first."""
-    if _first_tokens not in model.base_model._forward_hooks.values():
-        model.base_model.register_forward_hook(_first_tokens, with_kwargs=True)
+    if first_tokens not in model.base_model._forward_hooks.values():
+        model.base_model.register_forward_hook(first_tokens, with_kwargs=True)
 
 
-def _first_tokens(encoder: Any, inputs: tuple[Any, ...], options: dict[str, Any], output: Any) -> Any:  # noqa: ANN401
+def first_tokens(encoder: Any, inputs: tuple[Any, ...], options: dict[str, Any], output: Any) -> Any:  # noqa: ANN401
     """A forward hook: what an encoder says of a row's windows, each by its first token; padded rows as they are."""
     seams: Seams | None = options.get("seams")
     if seams is None:

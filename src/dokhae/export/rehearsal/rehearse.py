@@ -14,6 +14,7 @@ from typing import Literal
 from dokhae import benchmarks
 from dokhae.errors import DataError, SettingsError
 from dokhae.export.manifest import Manifest, changed
+from dokhae.export.rehearsal.commands import stopped_by_signals
 from dokhae.export.rehearsal.docker import container, refuse_without_engine
 from dokhae.export.rehearsal.places import HOW_TO_GET_WHEELS, Place, with_packages_from, with_packages_here
 from dokhae.export.rehearsal.questions import refuse_other_files
@@ -38,7 +39,7 @@ def rehearse(bundle: Path, data: Path, packages: Packages, timeout: float, keep:
     _check_packages(packages)
     if not timeout > 0:
         raise SettingsError(f"timeout is {timeout:g} s; it has to be more than 0")
-    with _work(keep) as work:
+    with stopped_by_signals(), _work(keep) as work:
         log.info("unpacking %s, and checking each of its files", bundle)
         folder, manifest = unpack(bundle, work)
         sizes = bundle.stat().st_size, size_of(folder)
