@@ -19,7 +19,8 @@ from dokhae.model.attention import Seams
 
 log = logging.getLogger("dokhae")
 MOST = 64  # sizes that are recorded: each keeps some tens of MiB
-ALLOCATOR = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")  # variables with a user's own settings of its memory
+# variables with a user's own settings of its memory
+ALLOCATOR = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_HIP_ALLOC_CONF")
 
 
 class Recorder:
@@ -221,10 +222,11 @@ def _let_segments_grow() -> None:
     """Let the GPU's memory be taken in segments that grow, unless the user has settings of his own for it.
 
     Recordings share theirs, and each size of a batch divides it otherwise: in segments of fixed sizes, torch's default,
-    what is free comes to lie in pieces that are too small for the next.
+    what is free comes to lie in pieces that are too small for the next. It stays so for the process.
     """
     if not any(os.environ.get(name) for name in ALLOCATOR):
-        torch.cuda.memory._set_allocator_settings("expandable_segments:True")
+        with contextlib.suppress(RuntimeError):  # an allocator that does not know it
+            torch.cuda.memory._set_allocator_settings("expandable_segments:True")
 
 
 def _described(one: Any) -> Any:  # noqa: ANN401

@@ -146,7 +146,6 @@ class RunConfig:
             ("optimizer.accumulate", optimizer.accumulate, 1),
             ("optimizer.warmup", optimizer.warmup, 0),
             ("optimizer.clip", optimizer.clip, 0),
-            ("optimizer.layer_decay", optimizer.layer_decay, 0),
             ("optimizer.frozen_layers", optimizer.frozen_layers, 0),
             ("keep.best", keep.best, 1),
             ("keep.patience", keep.patience, 1),
