@@ -38,6 +38,12 @@ KEY = "0a1b2c3d-secret-4e5f"
 TEXT = "나는 갔다. 학교에 🙂 왔다."
 
 
+@pytest.fixture(autouse=True, scope="module")
+def kiwi_is_loaded() -> None:
+    """Which takes more than ten seconds on a busy machine, in the middle of the first answer."""
+    Kiwi().analyse([TEXT])
+
+
 @pytest.fixture(autouse=True)
 def nothing_is_left_behind(monkeypatch) -> Iterator[None]:
     monkeypatch.delenv("ETRI_ACCESS_KEY", raising=False)
