@@ -230,15 +230,14 @@ def newly_sized(batches: Sequence[NDArray[np.int64]], first: int) -> int:
     """Of batches, the tokens of each one's windows: how many from the `first` on are not of a size that was met twice,
     which is when dokhae.training.recording has recorded it.
     """
-    from dokhae.model.attention import Seams
-    from dokhae.model.packing import GPU_SIZES, room_behind
+    from dokhae.model.packing import GPU_SIZES, with_padding
+    from dokhae.training.recording import described
 
-    met: Counter[tuple[int, int]] = Counter()
+    met: Counter[Any] = Counter()
     new = 0
     for number, lengths in enumerate(batches):
-        tokens = int(lengths.sum())
-        padding = room_behind(tokens, GPU_SIZES)
-        size = tokens + padding, Seams.of(lengths.tolist(), "cpu", padding).longest
+        padding, seams = with_padding(lengths, "cpu", GPU_SIZES)
+        size = int(lengths.sum()) + padding, described(seams)
         new += number >= first and met[size] < 2
         met[size] += 1
     return new

@@ -152,10 +152,22 @@ def test_saved_models_do_not_know_of_it(fresh, tmp_path):
     assert PACKED not in (tmp_path / "saved" / "config.json").read_text(encoding="utf-8")
 
 
-@given(st.integers(1, 20_000), st.sampled_from([packing.CPU_SIZES, packing.GPU_SIZES]))
-def test_rows_come_in_few_sizes_and_are_little_longer_for_it(tokens, sizes):
-    filler = packing.room_behind(tokens, sizes)
-    assert 0 <= filler <= tokens / sizes
-    size = tokens + filler
+@given(st.lists(st.integers(1, 512), min_size=1, max_size=99), st.sampled_from([packing.CPU_SIZES, packing.GPU_SIZES]))
+def test_rows_come_in_few_sizes_and_are_little_longer_for_it(lengths, sizes):
+    tokens = sum(lengths)
+    padding, seams = packing.with_padding(np.array(lengths), "cpu", sizes)
+    assert 0 <= padding <= tokens / sizes
+    size = tokens + padding
     first = 1 << (size.bit_length() - 1)  # the power of two before it
     assert size % max(first // sizes, 1) == 0  # so as many or fewer from there to the next
+    bounds = seams.bounds.tolist()
+    assert bounds[: len(lengths) + 1] == [0, *np.cumsum(lengths)] and bounds[-1] == size
+    # the padding's blocks are no longer than the windows may be, and as many for every row of that size
+    assert all(0 <= block <= seams.longest for block in np.diff(bounds))
+    other = [*lengths[:-1], lengths[-1] + padding]
+    assert packing.with_padding(np.array(other), "cpu", sizes)[1].bounds.shape == seams.bounds.shape
+
+
+def test_without_sizes_a_row_has_no_padding():
+    padding, seams = packing.with_padding(np.array([5, 1000, 24]), "cpu", None)
+    assert padding == 0 and seams.bounds.tolist() == [0, 5, 1005, 1029] and seams.longest == 1024

@@ -129,8 +129,8 @@ def emulate(monkeypatch):
     """Until the test ends."""
     seams_of = attention.Seams.of
 
-    def on_gpu(lengths, device, padding=0):
-        seams = seams_of(lengths, device, padding)
+    def on_gpu(lengths, device, *padding):
+        seams = seams_of(lengths, device, *padding)
         return replace(seams, bounds=seams.bounds.as_subclass(OnGpu))
 
     for name, stand_in in {
@@ -147,7 +147,7 @@ def emulate(monkeypatch):
         "default_generators": [Generator()],
     }.items():
         monkeypatch.setattr(torch.cuda, name, stand_in)
-    monkeypatch.setattr(torch.cuda.memory, "_set_allocator_settings", SETTINGS.append)
+    monkeypatch.setattr(torch._C, "_accelerator_setAllocatorSettings", SETTINGS.append)
     monkeypatch.setattr(torch, "Generator", Generator)
     monkeypatch.setattr(torch, "autocast", without_a_gpu(torch.autocast))
     monkeypatch.setattr(attention.Seams, "of", on_gpu)

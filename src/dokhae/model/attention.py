@@ -30,15 +30,21 @@ class Seams:
     """Where the windows of a row lie. Padding may stand behind the last one; no window attends to it."""
 
     lengths: tuple[int, ...]
-    longest: int  # tokens that none of them has more of, nor has the padding
-    bounds: Tensor  # int32, (windows + 2,), on the device; the last two are the padding's
+    longest: int  # tokens that none of them has more of
+    bounds: Tensor  # int32, (windows + blocks + 1,), on the device; the last ones are those of the padding's blocks
 
     @classmethod
-    def of(cls, lengths: list[int], device: torch.device | str, padding: int = 0) -> Seams:
-        """The seams of windows of these lengths, with so many tokens behind them."""
-        bounds = torch.zeros(len(lengths) + 2, dtype=torch.int32)
-        torch.cumsum(torch.tensor([*lengths, padding]), 0, out=bounds[1:])
-        return cls(tuple(lengths), -(-max(*lengths, padding) // BLOCK) * BLOCK, to_tensor(bounds, device))
+    def of(cls, lengths: list[int], device: torch.device | str, padding: int = 0, most: int = 0) -> Seams:
+        """The seams of windows of these lengths, with so many tokens behind them, of so many at most.
+
+        The padding is cut into blocks, of which each attends to itself: as one window it could be the longest by far.
+        """
+        blocks = -(-max(padding, most) // BLOCK)
+        full, rest = divmod(padding, BLOCK)
+        cut = [BLOCK] * full + [rest] * (full < blocks) + [0] * (blocks - full - 1)
+        bounds = torch.zeros(len(lengths) + blocks + 1, dtype=torch.int32)
+        torch.cumsum(torch.tensor([*lengths, *cut]), 0, out=bounds[1:])
+        return cls(tuple(lengths), -(-max(lengths) // BLOCK) * BLOCK, to_tensor(bounds, device))
 
     @property
     def firsts(self) -> Tensor:

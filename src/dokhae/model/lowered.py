@@ -7,6 +7,7 @@ and sums take more of a step than attention does. Source: Micikevicius et al. 20
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from contextvars import copy_context
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from dokhae.model.finding import quiet
+from dokhae.model.fused import fuse
 from dokhae.model.layers import layers_of
 from dokhae.model.packing import ask_row, is_packed
 
@@ -22,45 +24,61 @@ log = logging.getLogger("dokhae")
 NEAR = 0.1  # of the range of the logits, in the mean: rounding in 24 layers stays well below it
 
 
-def lower_layers(model: Any, dtype: torch.dtype) -> list[Lowered]:  # noqa: ANN401 - a transformers model
+def lower_layers(model: Any, dtype: torch.dtype, fuses: bool = True) -> list[Lowered]:  # noqa: ANN401 - of transformers
     """Let a packed model's layers learn in 16 bits; what stands in for them, which is what can be compiled then.
 
-    None where the model fails so, or says something else altogether: it is asked, as for packing. In evaluation nothing
+    fuses: their blocks as functions of our own where that can be had, which torch's compiler cannot look into. None
+    where the model fails so, or says something else altogether: it is asked, as for packing. In evaluation nothing
     changes.
     """
     layers = layers_of(model) if is_packed(model) else []
-    if not layers:
-        return []
-    training, same = model.training, False
-    made: list[Lowered] = []
-    try:
-        with quiet(), torch.autocast(next(model.parameters()).device.type, dtype):
-            model.eval()
-            with torch.no_grad():
-                mixed = ask_row(model).float()
-            made = [Lowered(layer, dtype) for layer in layers]
-            with torch.enable_grad():  # in a context of its own: a head may leave there what leads to all copies
-                lowered = copy_context().run(ask_row, model).detach().float()
-        same = bool((lowered - mixed).abs().mean() <= NEAR * (mixed.max() - mixed.min()))
-        reason = "they say something else"
-    except Exception as error:  # whatever a layer says to numbers of another kind
-        reason = str(error).partition("\n")[0]
-    model.train(training)
-    if same:
-        return made
-    for one in made:
-        one.take_out()
-    log.info("training: in mixed precision, for the layers do not take %s: %s", dtype, reason)
+    training, reason = model.training, ""
+    for with_blocks in (True, False)[not fuses :] if layers else ():
+        made: list[Lowered] = []
+        try:
+            with quiet():
+                reason = _differs(model.eval(), layers, dtype, with_blocks, made)
+        except Exception as error:  # whatever a layer says to numbers of another kind, or a compiler
+            reason = str(error).partition("\n")[0]
+        model.train(training)
+        if not reason:
+            return made
+        for one in made:
+            one.take_out()
+        if with_blocks:
+            log.debug("training: without fused blocks: %s", reason)
+    if layers:
+        log.info("training: in mixed precision, for the layers do not take %s: %s", dtype, reason)
     return []
+
+
+def _differs(model: Any, layers: list[nn.Module], dtype: torch.dtype, fuses: bool, made: list[Lowered]) -> str:  # noqa: ANN401
+    """Let the layers be lowered, each of which goes into `made`; why they cannot learn so, or nothing."""
+    with torch.autocast(next(model.parameters()).device.type, dtype):
+        with torch.no_grad():
+            mixed = ask_row(model).float()
+        for layer in layers:
+            made.append(Lowered(layer, dtype, fuses))
+        with torch.enable_grad():  # in a context of its own: a head may leave there what leads to all copies
+            lowered = copy_context().run(ask_row, model).float()
+    learns = [weight for weight in layers[0].parameters() if weight.requires_grad]
+    if learns:  # what fails on its way back should fail now
+        torch.autograd.grad(lowered.sum(), learns, allow_unused=True)
+    same = (lowered.detach() - mixed).abs().mean() <= NEAR * (mixed.max() - mixed.min())
+    return "" if same else "they say something else"
 
 
 class Lowered(nn.Module):
     """A layer that is given its weights; it stands in the layer's forward until it is taken out."""
 
-    def __init__(self, layer: nn.Module, dtype: torch.dtype) -> None:
+    def __init__(self, layer: nn.Module, dtype: torch.dtype, fuses: bool) -> None:
         super().__init__()
         self.layer, self.dtype, self.run = layer, dtype, layer.forward
         self.own = vars(layer).get("forward")  # where it is not its class's
+        self.blocks = fuse(layer) if fuses else []
+        self.memory: Mapping[
+            nn.Parameter, Tensor
+        ] = {}  # where gradients of weights are to lie, while a pass is recorded
         layer.forward = self.lowered
 
     def take_out(self) -> None:
@@ -68,6 +86,8 @@ class Lowered(nn.Module):
         del self.layer.forward
         if self.own is not None:
             self.layer.forward = self.own
+        for block in self.blocks:
+            block.take_out()
 
     def forward(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - as transformers calls a layer
         """The layer as it is."""
@@ -78,7 +98,7 @@ class Lowered(nn.Module):
         if not torch.is_grad_enabled():
             return self.run(states, *args, **options)
         names, weights = zip(*self.named_parameters(), strict=True)
-        copies = _Copies.apply(self.dtype, *weights)  # type: ignore[no-untyped-call]
+        copies = _Copies.apply(self, *weights)  # type: ignore[no-untyped-call]
         with torch.autocast(states.device.type, enabled=False):
             given = dict(zip(names, copies, strict=True))
             return functional_call(self, given, (states.to(self.dtype), *args), options)
@@ -88,19 +108,23 @@ class _Copies(torch.autograd.Function):
     """Weights in another precision, all at once; and so their gradients back."""
 
     @staticmethod
-    def forward(ctx: Any, dtype: torch.dtype, *weights: Tensor) -> tuple[Tensor, ...]:  # noqa: ANN401
+    def forward(ctx: Any, lowered: Lowered, *weights: Tensor) -> tuple[Tensor, ...]:  # noqa: ANN401
         ctx.set_materialize_grads(False)
-        ctx.dtype = weights[0].dtype
-        return tuple(_cast(weights, dtype))
+        ctx.lowered = lowered
+        return tuple(_cast(weights, [torch.empty_like(one, dtype=lowered.dtype) for one in weights]))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        made = iter(_cast([one for one in gradients if one is not None], ctx.dtype))
-        return None, *(None if one is None else next(made) for one in gradients)
+        weights = [*ctx.lowered.parameters()]
+        found = {weight: one for weight, one in zip(weights, gradients, strict=True) if one is not None}
+        memory = ctx.lowered.memory
+        into = [memory[weight] if weight in memory else torch.empty_like(weight) for weight in found]
+        made = dict(zip(found, _cast([*found.values()], into), strict=True))
+        return None, *(made.get(weight) for weight in weights)
 
 
-def _cast(tensors: Any, dtype: torch.dtype) -> list[Tensor]:  # noqa: ANN401
-    made = [torch.empty_like(one, dtype=dtype) for one in tensors]
-    if made:
-        torch._foreach_copy_(made, list(tensors))
-    return made
+def _cast(tensors: Sequence[Tensor], into: list[Tensor]) -> list[Tensor]:
+    """Copies of tensors in others of their shape."""
+    if into:
+        torch._foreach_copy_(into, list(tensors))
+    return into

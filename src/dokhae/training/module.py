@@ -144,14 +144,14 @@ class TrainingModule(pl.LightningModule):
         # on a CPU it saves hardly anything; fp16 has not the range for what lies between the layers; FSDP has a layer's
         # weights only while it runs
         if on_gpu and config.precision == "bf16" and config.strategy != "fsdp":
-            self.lowered = lower_layers(self.model, AUTOCAST["bf16"])
+            self.lowered = lower_layers(self.model, AUTOCAST["bf16"], fuses=not config.compile)
         if config.compile:
             compile_encoder(self.model, self.lowered)
         # an offloaded optimizer takes each gradient as soon as it is there; other processes would not hear of them;
         # attention in fp32 goes by the length of each window
         without = config.no_cuda_graphs or config.optimizer.offload or processes.size > 1 or config.precision == "fp32"
         if on_gpu and is_packed(self.model) and not without:
-            self.recorder = Recorder(self.model.base_model, adds=config.optimizer.accumulate > 1)
+            self.recorder = Recorder(self.model.base_model, config.optimizer.accumulate > 1, self.lowered)
 
     def leave_as_it_was(self) -> None:
         """The model, as whoever fits has to, however that ends: recordings hold memory."""

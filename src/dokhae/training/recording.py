@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from dokhae.model.attention import Seams
+from dokhae.model.lowered import Lowered
 
 log = logging.getLogger("dokhae")
 MOST = 64  # sizes that are recorded: each keeps some tens of MiB
@@ -31,9 +33,9 @@ class Recorder:
     to step, and nothing hears of them but the weights' own `grad`, so DDP cannot work with it.
     """
 
-    def __init__(self, encoder: nn.Module, adds: bool) -> None:
-        """adds: gradients are added to those of the batches before it."""
-        self.encoder, self.adds = encoder, adds
+    def __init__(self, encoder: nn.Module, adds: bool, lowered: Sequence[Lowered] = ()) -> None:
+        """adds: gradients are added to those of the batches before it. lowered: what stands in for its layers."""
+        self.encoder, self.adds, self.lowered = encoder, adds, lowered
         self.run = encoder.forward
         # of each size that was met. A number: bytes that its first pass left for the way back; None: there is no room
         self.sizes: dict[Any, Recording | int | None] = {}
@@ -55,7 +57,7 @@ class Recorder:
         if self.failed or not learns or seams is None or not seams.bounds.is_cuda:
             return self.run(*args, **options)
         given = [*args, *options.values()]
-        size = (tuple(options), tuple(map(_described, given)))
+        size = (tuple(options), tuple(map(described, given)))
         known = self.sizes.get(size)
         if isinstance(known, int):
             known = self.sizes[size] = self._record(known, args, options)
@@ -117,6 +119,17 @@ class Recorder:
             self.gradients = {weight: torch.zeros_like(weight) for weight in weights}
         return True
 
+    @contextlib.contextmanager
+    def written_there(self) -> Iterator[None]:
+        """Gradients of layers are written to where they are to lie, unless they are added to others."""
+        for layer in self.lowered:
+            layer.memory = {} if self.adds else self.gradients
+        try:
+            yield
+        finally:
+            for layer in self.lowered:
+                layer.memory = {}
+
     def _fail(self, reason: str) -> None:
         """Record nothing any more."""
         log.info("training: without CUDA graphs, for the encoder cannot be recorded: %s", reason)
@@ -150,13 +163,16 @@ class Recording:
         # autograd goes back without mixed precision
         with (
             torch.autocast("cuda", enabled=False),
+            recorder.written_there(),
             torch.cuda.graph(self.back, recorder.pool, capture_error_mode="thread_local"),
         ):
             made = torch.autograd.grad(states, weights, self.change, allow_unused=True)
             found = {weight: one for weight, one in zip(weights, made, strict=True) if one is not None}
-            kept = [recorder.gradients[weight] for weight in found]
-            (torch._foreach_add_ if self.adds else torch._foreach_copy_)(kept, list(found.values()))
-        self.gradients = dict(zip(found, kept, strict=True))
+            kept = {weight: recorder.gradients[weight] for weight in found}
+            elsewhere = [weight for weight in found if found[weight].data_ptr() != kept[weight].data_ptr()]
+            put = torch._foreach_add_ if self.adds else torch._foreach_copy_
+            put([kept[weight] for weight in elsewhere], [found[weight] for weight in elsewhere])
+        self.gradients = kept
         self.output = type(output)(**{name: _detached(one) for name, one in output.items()})
         self.states = states.detach()
         self.start = torch.zeros((), device=states.device, requires_grad=True)
@@ -226,13 +242,13 @@ def _let_segments_grow() -> None:
     """
     if not any(os.environ.get(name) for name in ALLOCATOR):
         with contextlib.suppress(RuntimeError):  # an allocator that does not know it
-            torch.cuda.memory._set_allocator_settings("expandable_segments:True")
+            torch._C._accelerator_setAllocatorSettings("expandable_segments:True")
 
 
-def _described(one: Any) -> Any:  # noqa: ANN401
+def described(one: Any) -> Any:  # noqa: ANN401
     """What of an argument is part of a recording, and not given anew."""
     if isinstance(one, Seams):
-        return len(one.lengths), one.longest
+        return len(one.lengths), one.longest, one.bounds.shape
     return (one.shape, one.dtype) if isinstance(one, Tensor) else one
 
 

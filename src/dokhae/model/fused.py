@@ -1,0 +1,327 @@
+"""The blocks of a BERT's layer as one function each, with gradients of their own: for training in 16 bits on a GPU.
+
+torch's operators go through memory again and again between two matrix products: for dropout, sum and normalisation,
+and most of all for the gradients of biases. Here it is once, both ways (`gpu_kernels`). The idea: Apex' and Liger's
+fused normalisation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache, partial
+from importlib.util import find_spec
+from typing import Any, ClassVar, Protocol, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers.activations import GELUActivation
+
+from dokhae.model import plain_kernels
+from dokhae.model.dropout import Dropout
+from dokhae.model.normalisation import LayerNorm
+
+SHORT = (torch.bfloat16, torch.float16)
+ALIKE = 1e-3  # of the range of what a block says: rounding in fp32 stays well below it
+TOKENS = 8  # with which it is asked
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+NORMED = {"dense": (nn.Linear,), "dropout": (nn.Dropout, Dropout), "LayerNorm": (nn.LayerNorm, LayerNorm)}
+ACTIVATED = {"dense": (nn.Linear,), "intermediate_act_fn": (GELUActivation,)}
+
+
+class Fused(Protocol):
+    """Stands in for methods of modules until it is taken out, for what has 16 bits and a gradient."""
+
+    def take_out(self) -> None:
+        """Leave the modules as they were."""
+
+
+def fuse(layer: nn.Module) -> list[Fused]:
+    """Let stand in what does the work of a layer's blocks, where it has such; what stands in.
+
+    The layer is in evaluation: each of its blocks is asked whether it says the same.
+    """
+    if next(layer.parameters()).is_cuda and not has_triton():
+        return []
+    found: list[Fused] = []
+    done: set[nn.Module] = set()
+    for module in layer.modules():
+        if _is_threefold(module):
+            found.append(Threefold(module))
+        for kind in (FeedForward, Residual):
+            if module not in done and kind.fits(module) and kind.is_alike(module):
+                found.append(kind(module))
+                done.update(module.children())
+    return found
+
+
+@cache
+def has_triton() -> bool:
+    """Whether kernels can be made."""
+    return find_spec("triton") is not None
+
+
+def kernels_for(states: Tensor) -> Any:  # noqa: ANN401 - a module
+    """The kernels of a GPU for 16 bits; else what they work out in torch's own operators."""
+    if not states.is_cuda or states.dtype not in SHORT or not has_triton():
+        return plain_kernels
+    from dokhae.model import gpu_kernels  # Triton, which not every machine has
+
+    return gpu_kernels
+
+
+class Block:
+    """A method of a module as one function."""
+
+    method: ClassVar[str] = "forward"
+
+    def __init__(self, module: Any) -> None:  # noqa: ANN401
+        self.module, self.run = module, getattr(module, self.method)
+        setattr(module, self.method, self.forward)
+
+    def take_out(self) -> None:
+        """Leave the module as it was."""
+        delattr(self.module, self.method)
+
+    def forward(self, *given: Tensor) -> Tensor:
+        """The method's answer."""
+        if torch.is_grad_enabled() and given[0].dtype in SHORT:
+            return self.answer(self.module, *given)
+        return cast(Tensor, self.run(*given))
+
+    @classmethod
+    def is_alike(cls, module: Any) -> bool:  # noqa: ANN401
+        """Whether a module in evaluation says what it would as a block."""
+        given = cls.example(module)
+        with torch.no_grad(), torch.autocast(given[0].device.type, enabled=False):
+            wanted, found = getattr(module, cls.method)(*given), cls.answer(module, *given)
+        return bool((found - wanted).abs().max() <= ALIKE * (wanted.max() - wanted.min()))
+
+    @staticmethod
+    def fits(module: Any) -> bool:  # noqa: ANN401
+        """Whether a module has the parts of such a block."""
+        raise NotImplementedError
+
+    @staticmethod
+    def example(module: Any) -> tuple[Tensor, ...]:  # noqa: ANN401
+        """What a block can be asked."""
+        raise NotImplementedError
+
+    @staticmethod
+    def answer(module: Any, *given: Tensor) -> Tensor:  # noqa: ANN401
+        """The block's answer."""
+        raise NotImplementedError
+
+
+class Residual(Block):
+    """A linear layer, dropout, and the normalised sum with what came in before: BertSelfOutput and its like."""
+
+    @staticmethod
+    def fits(module: Any) -> bool:  # noqa: ANN401
+        """Whether a module has the parts of such a block."""
+        return _consists_of(module, NORMED)
+
+    @staticmethod
+    def example(module: Any) -> tuple[Tensor, ...]:  # noqa: ANN401
+        """States, and what came in before."""
+        return _random(module.dense, module.dense.in_features), _random(module.dense, module.dense.out_features)
+
+    @staticmethod
+    def answer(module: Any, *given: Tensor) -> Tensor:  # noqa: ANN401
+        """The block's answer."""
+        return cast(Tensor, _Residual.apply(*given, *_weights(module)))  # type: ignore[no-untyped-call]
+
+
+class FeedForward(Block):
+    """A linear layer and GELU before such a block, which adds what came in: the second half of a BertLayer."""
+
+    method = "feed_forward_chunk"
+
+    @staticmethod
+    def fits(module: Any) -> bool:  # noqa: ANN401
+        """Whether a module has the parts of such a block."""
+        wide, narrow = getattr(module, "intermediate", None), getattr(module, "output", None)
+        return hasattr(module, FeedForward.method) and _consists_of(wide, ACTIVATED) and _consists_of(narrow, NORMED)
+
+    @staticmethod
+    def example(module: Any) -> tuple[Tensor, ...]:  # noqa: ANN401
+        """States."""
+        return (_random(module.intermediate.dense, module.intermediate.dense.in_features),)
+
+    @staticmethod
+    def answer(module: Any, *given: Tensor) -> Tensor:  # noqa: ANN401
+        """The block's answer."""
+        dense = module.intermediate.dense
+        told = *given, dense.weight, dense.bias, *_weights(module.output)
+        return cast(Tensor, _FeedForward.apply(*told))  # type: ignore[no-untyped-call]
+
+
+class Threefold:
+    """Query, key and value of the same states: who asks for the query has all of them worked out."""
+
+    def __init__(self, module: Any) -> None:  # noqa: ANN401
+        self.parts = [module.query, module.key, module.value]
+        # what each of them is given, and says to that; nothing stays, for it would hold the way back of a whole pass
+        self.kept: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+        for part in self.parts:
+            part.forward = partial(self.forward, part)
+
+    def take_out(self) -> None:
+        """Leave the modules as they were."""
+        for part in self.parts:
+            del part.forward
+
+    def forward(self, part: Any, states: Tensor) -> Tensor:  # noqa: ANN401
+        """What one of the three says."""
+        if not torch.is_grad_enabled() or states.dtype not in SHORT:
+            return functional.linear(states, part.weight, part.bias)
+        if part is self.parts[0]:
+            told = *(one.weight for one in self.parts), *(one.bias for one in self.parts)
+            made = _Threefold.apply(states, *told)  # type: ignore[no-untyped-call]
+            self.kept = {one: (states, said) for one, said in zip(self.parts, made, strict=True)}
+        given, said = self.kept.pop(part, (None, states))
+        return said if given is states else functional.linear(states, part.weight, part.bias)
+
+
+class _Residual(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401
+        states: Tensor,
+        before: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        *norm: Any,  # noqa: ANN401
+    ) -> Tensor:
+        rows = _rows(functional.linear(states, weight, bias))
+        normed, *kept = _norm_ahead(ctx, rows, before, *norm)
+        ctx.save_for_backward(_rows(states), weight, *kept)
+        ctx.shapes = states.shape, before.shape
+        return normed.view(before.shape)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        states, weight, *kept = ctx.saved_tensors
+        of_sum, of_rows, of_bias, *of_norm = _norm_back(ctx, gradients[0], *kept)
+        of_states, of_before = (of_rows @ weight).view(ctx.shapes[0]), of_sum.view(ctx.shapes[1])
+        return of_states, of_before, of_rows.t() @ states, of_bias, *of_norm, None, None
+
+
+class _FeedForward(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401
+        states: Tensor,
+        wide: Tensor,
+        wide_bias: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        *norm: Any,  # noqa: ANN401
+    ) -> Tensor:
+        rows = _rows(states)
+        values = functional.linear(rows, wide, wide_bias)
+        active = functional.gelu(values)
+        normed, *kept = _norm_ahead(ctx, functional.linear(active, weight, bias), states, *norm)
+        ctx.save_for_backward(rows, wide, values, active, weight, *kept)
+        ctx.shape = states.shape
+        return normed.view(states.shape)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        states, wide, values, active, weight, *kept = ctx.saved_tensors
+        of_sum, of_rows, of_bias, *of_norm = _norm_back(ctx, gradients[0], *kept)
+        of_weight = of_rows.t() @ active
+        of_values, of_wide_bias = kernels_for(states).gelu_back(of_rows @ weight, values)
+        of_states = of_sum.addmm_(of_values, wide).view(ctx.shape)
+        return of_states, of_values.t() @ states, of_wide_bias, of_weight, of_bias, *of_norm, None, None
+
+
+def _norm_ahead(
+    ctx: Any,  # noqa: ANN401
+    rows: Tensor,
+    before: Tensor,
+    scale: Tensor,
+    shift: Tensor,
+    rate: float,
+    eps: float,
+) -> tuple[Tensor, ...]:
+    """Dropout and the normalised sum; and what the way back needs."""
+    seed = torch.empty((), dtype=torch.int64, device=rows.device).random_()  # a recorded pass draws another each time
+    ctx.drop = plain_kernels.drop_of(rate)
+    made = kernels_for(rows).drop_add_norm(rows, _rows(before), scale, shift, seed, ctx.drop, eps)
+    return *made, scale, seed
+
+
+def _norm_back(
+    ctx: Any,  # noqa: ANN401
+    change: Tensor,
+    sums: Tensor,
+    means: Tensor,
+    scales: Tensor,
+    scale: Tensor,
+    seed: Tensor,
+) -> tuple[Tensor, ...]:
+    """Gradients: of the sum, of the rows; of the rows' bias, of scale and shift."""
+    rows = _rows(change).contiguous()
+    of_sum, of_rows, columns = kernels_for(rows).drop_add_norm_back(rows, sums, means, scales, scale, seed, ctx.drop)
+    return of_sum, of_rows, *columns
+
+
+class _Threefold(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, *told: Tensor) -> tuple[Tensor, ...]:  # noqa: ANN401
+        weights, biases = told[:3], told[3:]
+        ctx.save_for_backward(_rows(states), *weights)
+        ctx.shape = states.shape
+        return tuple(functional.linear(states, torch.cat(weights), torch.cat(biases)).chunk(3, -1))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:  # noqa: ANN401
+        states, *weights = ctx.saved_tensors
+        changes = [_rows(one).contiguous() for one in gradients]
+        of_states = changes[0] @ weights[0]
+        for change, weight in zip(changes[1:], weights[1:], strict=True):
+            of_states.addmm_(change, weight)
+        of_biases = kernels_for(states).column_sums(*changes)
+        return of_states.view(ctx.shape), *(change.t() @ states for change in changes), *of_biases
+
+
+def _rows(states: Tensor) -> Tensor:
+    """(..., size) -> (token, size)."""
+    return states.reshape(-1, states.shape[-1])
+
+
+def _weights(module: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    """What is told of a linear layer with dropout and normalisation."""
+    dense, norm = module.dense, module.LayerNorm
+    return dense.weight, dense.bias, norm.weight, norm.bias, module.dropout.p if module.training else 0.0, norm.eps
+
+
+def _random(dense: Any, size: int) -> Tensor:  # noqa: ANN401
+    """States of some tokens, the same every time."""
+    made = torch.randn(1, TOKENS, size, generator=torch.Generator().manual_seed(size))
+    return made.to(dense.weight.device, dense.weight.dtype)
+
+
+def _consists_of(module: Any, parts: Mapping[str, tuple[type, ...]]) -> bool:  # noqa: ANN401
+    """Whether a module has these children alone, as torch made them: with all weights, and nothing put on them."""
+    children = dict(module.named_children()) if isinstance(module, nn.Module) else {}
+    return children.keys() == parts.keys() and all(_is_plain(children[name], kinds) for name, kinds in parts.items())
+
+
+def _is_plain(module: Any, kinds: tuple[type, ...]) -> bool:  # noqa: ANN401
+    """Whether a module is of one of these classes, with all weights, and nothing put on it."""
+    whole = not isinstance(module, nn.Linear | nn.LayerNorm) or (module.weight is not None and module.bias is not None)
+    return (
+        type(module) in kinds
+        and whole
+        and "forward" not in vars(module)
+        and not any(getattr(module, one) for one in HOOKS)
+    )
+
+
+def _is_threefold(module: Any) -> bool:  # noqa: ANN401
+    """Whether a module has query, key and value of the same size."""
+    parts = [getattr(module, name, None) for name in ("query", "key", "value")]
+    plain = [part for part in parts if isinstance(part, nn.Linear) and _is_plain(part, (nn.Linear,))]
+    return len(plain) == len(parts) and len({part.weight.shape for part in plain}) == 1
