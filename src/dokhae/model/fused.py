@@ -270,20 +270,27 @@ def _norm_back(
 class _Threefold(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, states: Tensor, *told: Tensor) -> tuple[Tensor, ...]:  # noqa: ANN401
-        weights, biases = told[:3], told[3:]
-        ctx.save_for_backward(_rows(states), *weights)
+        weight, bias = _joined(told[:3]), _joined(told[3:])
+        ctx.save_for_backward(_rows(states), weight)
         ctx.shape = states.shape
-        return tuple(functional.linear(states, torch.cat(weights), torch.cat(biases)).chunk(3, -1))
+        return functional.linear(states, weight, bias).chunk(3, -1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:  # noqa: ANN401
-        states, *weights = ctx.saved_tensors
-        changes = [_rows(one).contiguous() for one in gradients]
-        of_states = changes[0] @ weights[0]
-        for change, weight in zip(changes[1:], weights[1:], strict=True):
-            of_states.addmm_(change, weight)
-        of_biases = kernels_for(states).column_sums(*changes)
-        return of_states.view(ctx.shape), *(change.t() @ states for change in changes), *of_biases
+        states, weight = ctx.saved_tensors
+        change, of_biases = kernels_for(states).join(*(_rows(one).contiguous() for one in gradients))
+        return (change @ weight).view(ctx.shape), *(change.t() @ states).chunk(3), *of_biases
+
+
+def _joined(parts: tuple[Tensor, ...]) -> Tensor:
+    """Tensors one after another: where they lie so already, as they are."""
+    first, size = parts[0], parts[0].numel()
+    places = [first.storage_offset() + number * size for number in range(len(parts))]
+    storages = {part.untyped_storage()._cdata for part in parts}
+    lie_so = len(storages) == 1 and places == [part.storage_offset() for part in parts]
+    if not lie_so or not all(part.is_contiguous() for part in parts):
+        return torch.cat(parts)
+    return first.as_strided((len(parts) * len(first), *first.shape[1:]), first.stride())
 
 
 def _rows(states: Tensor) -> Tensor:

@@ -63,15 +63,16 @@ def gelu_back(change: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
     return made, _added_up(parts, change.dtype)[0]
 
 
-def column_sums(first: Tensor, second: Tensor, third: Tensor) -> Tensor:
-    """As `plain_kernels.column_sums`."""
+def join(first: Tensor, second: Tensor, third: Tensor) -> tuple[Tensor, Tensor]:
+    """As `plain_kernels.join`."""
     rows, size = first.shape
     groups = triton.cdiv(rows, 128)
+    made = torch.empty(rows, 3 * size, dtype=first.dtype, device=first.device)
     parts = torch.empty(3, groups, size, dtype=torch.float32, device=first.device)
-    _column_sums[triton.cdiv(size, COLUMNS), groups, 3](
-        first, second, third, parts, rows, SIZE=size, COLUMNS=COLUMNS, ROWS=128, num_warps=8
+    _join[triton.cdiv(size, COLUMNS), groups, 3](
+        first, second, third, made, parts, rows, SIZE=size, COLUMNS=COLUMNS, ROWS=128, num_warps=8
     )
-    return _added_up(parts, first.dtype)
+    return made, _added_up(parts, first.dtype)
 
 
 def _added_up(parts: Tensor, dtype: torch.dtype) -> Tensor:
@@ -187,8 +188,9 @@ def _gelu_back(
 
 
 @triton.jit
-def _column_sums(
-    first_at, second_at, third_at, parts_at, rows, SIZE: tl.constexpr, COLUMNS: tl.constexpr, ROWS: tl.constexpr
+def _join(
+    first_at, second_at, third_at, made_at, parts_at, rows,
+    SIZE: tl.constexpr, COLUMNS: tl.constexpr, ROWS: tl.constexpr,
 ):  # fmt: skip
     group, groups, which = tl.program_id(1), tl.num_programs(1), tl.program_id(2)
     column, row = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS), group * ROWS + tl.arange(0, ROWS)
@@ -199,8 +201,9 @@ def _column_sums(
         values_at = third_at
     place = row[:, None].to(tl.int64) * SIZE + column[None, :]
     there = (row < rows)[:, None] & (column < SIZE)[None, :]
-    total = tl.sum(tl.load(values_at + place, there, 0.0).to(tl.float32), 0)
-    tl.store(parts_at + (which * groups + group) * SIZE + column, total, column < SIZE)
+    values = tl.load(values_at + place, there, 0.0)
+    tl.store(made_at + row[:, None].to(tl.int64) * (3 * SIZE) + which * SIZE + column[None, :], values, there)
+    tl.store(parts_at + (which * groups + group) * SIZE + column, tl.sum(values.to(tl.float32), 0), column < SIZE)
 
 
 @triton.jit

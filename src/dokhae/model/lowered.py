@@ -21,6 +21,7 @@ from dokhae.model.layers import layers_of
 from dokhae.model.packing import ask_row, is_packed
 
 log = logging.getLogger("dokhae")
+ALIGNED = 64  # numbers at whose multiples a weight begins, for fast matrix products
 NEAR = 0.1  # of the range of the logits, in the mean: rounding in 24 layers stays well below it
 
 
@@ -111,7 +112,7 @@ class _Copies(torch.autograd.Function):
     def forward(ctx: Any, lowered: Lowered, *weights: Tensor) -> tuple[Tensor, ...]:  # noqa: ANN401
         ctx.set_materialize_grads(False)
         ctx.lowered = lowered
-        return tuple(_cast(weights, [torch.empty_like(one, dtype=lowered.dtype) for one in weights]))
+        return tuple(_cast(weights, _room_for(weights, lowered.dtype)))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:  # noqa: ANN401
@@ -121,6 +122,15 @@ class _Copies(torch.autograd.Function):
         into = [memory[weight] if weight in memory else torch.empty_like(weight) for weight in found]
         made = dict(zip(found, _cast([*found.values()], into), strict=True))
         return None, *(made.get(weight) for weight in weights)
+
+
+def _room_for(weights: Sequence[Tensor], dtype: torch.dtype) -> list[Tensor]:
+    """Memory for them in another precision: matrices, then vectors, so that such as belong together can be one."""
+    order = sorted(range(len(weights)), key=lambda number: weights[number].ndim < 2)
+    sizes = [-(-weights[number].numel() // ALIGNED) * ALIGNED for number in order]
+    places = torch.split(torch.empty(sum(sizes), dtype=dtype, device=weights[0].device), sizes)
+    made = {number: place[: weights[number].numel()] for number, place in zip(order, places, strict=True)}
+    return [made[number].view(weight.shape) for number, weight in enumerate(weights)]
 
 
 def _cast(tensors: Sequence[Tensor], into: list[Tensor]) -> list[Tensor]:

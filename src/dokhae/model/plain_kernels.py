@@ -48,9 +48,10 @@ def gelu_back(change: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
     return made.to(values.dtype), made.sum(0).to(values.dtype)
 
 
-def column_sums(first: Tensor, second: Tensor, third: Tensor) -> Tensor:
-    """Each one's sum over the tokens, (3, size). They: (token, size)."""
-    return torch.stack([one.float().sum(0) for one in (first, second, third)]).to(first.dtype)
+def join(first: Tensor, second: Tensor, third: Tensor) -> tuple[Tensor, Tensor]:
+    """The three beside each other, (token, 3 * size), and each one's sum over the tokens, (3, size)."""
+    made = torch.cat([first, second, third], 1)
+    return made, made.float().sum(0).view(3, -1).to(made.dtype)
 
 
 def _dropped(values: Tensor, seed: Tensor, drop: tuple[int, float]) -> Tensor:
