@@ -21,7 +21,7 @@ from speed.command import run_command
 from speed.costs import training_operations
 from speed.epoch import single
 from speed.parity import ParitySettings
-from speed.report import Row, publish, save
+from speed.report import Row, save, tell
 from speed.shared import results_file, shared_file
 from speed.sides import Training, draw
 from speed.training import check
@@ -37,6 +37,7 @@ LEVERS: dict[str, dict[str, Any]] = {
     "padded": {"undo": ["packing"]},
     "AdamW in a loop": {"undo": ["fused"]},
     "cast by operator": {"undo": ["lowered"]},
+    "without fused blocks": {"undo": ["blocks"]},
 }
 COMPILED = {"config": {"compile": True}}
 Sides = dict[str, tuple[str, dict[str, Any]]]  # name of a side -> its work, and what that is given
@@ -105,18 +106,27 @@ def run(arguments: Arguments) -> int:
     limit = arguments.take("speed.costs:matrix_rate", {"device": arguments.device, "precision": arguments.precision})
     left_out = ("data", "cache", "made", "out")
     settings = {name: value for name, value in asdict(arguments).items() if name not in left_out}
-    gpu = {"device_name": limit["device"], "matrix_tflops": limit["best"] / 1e12, "torch_cuda": torch.version.cuda}
+    settings |= {
+        "device_name": limit["device"],
+        "matrix_tflops": limit["best"] / 1e12,
+        "torch_cuda": torch.version.cuda,
+    }
     rows: list[Row] = []
-    failed, out = False, arguments.out or results_file("gpu", limit["device"])
+    missing, text = [name for name, _ in jobs(arguments)], ""
     for name, measure in jobs(arguments):
         try:
-            rows += measure(arguments, limit["best"])
-            save(rows, settings | gpu, begun, out)  # now, for a GPU is lent for a time
-            sys.stderr.write(f"{name}: done\n")
+            found = measure(arguments, limit["best"])
         except DokhaeError as error:
-            failed = True
             sys.stderr.write(f"error: {name}: {error}\n")
-    return publish(rows, settings | gpu, begun, out) or int(failed) if rows else 1
+            continue
+        rows += found
+        if not any(row.disturbed for row in found):
+            missing.remove(name)
+        good = [row for row in rows if not row.disturbed]
+        # now, for a GPU is lent for a time
+        text = save(good, settings | {"missing": missing}, begun, arguments.out or results_file("gpu", limit["device"]))
+        sys.stderr.write(f"{name}: done\n")
+    return tell(rows, text) or int(bool(missing))
 
 
 def jobs(arguments: Arguments) -> Iterator[tuple[str, Measure]]:
@@ -160,7 +170,7 @@ def training(model: str, length: int, batch: int, arguments: Arguments, limit: f
                     "TFLOP/s": summary(rates[name])["median"] * cost / 1e12,
                     "peak MiB of the device": max(turn["device_mib"] for turn in taken),
                     "MiB held": max(turn["held_mib"] for turn in taken),
-                    **({"steps of a new size": drawn["new"]} if name in ours else {}),
+                    **(of_recordings(drawn, taken) if name in ours else {}),
                 },
             )
         )
@@ -168,6 +178,11 @@ def training(model: str, length: int, batch: int, arguments: Arguments, limit: f
         shares = summary([100 * cost * one / limit for one in rates[name]])
         rows.append(Row(f"{title}: {name}: share of the matrix rate", shares, "%", required=share))
     return rows
+
+
+def of_recordings(drawn: dict[str, Any], taken: list[dict[str, Any]]) -> dict[str, Any]:
+    """How many of dokhae's passes were not played from a recording, where not all were."""
+    return {"steps of a new size": drawn["new"], "sizes without room": max(turn["roomless"] for turn in taken)}
 
 
 def our_sides(arguments: Arguments, told: Training) -> Sides:

@@ -79,7 +79,12 @@ def table(rows: Sequence[Row]) -> str:
 
 def publish(rows: Sequence[Row], settings: Mapping[str, Any], begun: float, out: Path) -> int:
     """Print the table and save it; the exit status: 1 where a row failed."""
-    sys.stdout.write(save(rows, settings, begun, out))
+    return tell(rows, save(rows, settings, begun, out))
+
+
+def tell(rows: Sequence[Row], text: str) -> int:
+    """Print a table, and which of the rows failed; the exit status: 1 where one did."""
+    sys.stdout.write(text)
     sys.stderr.writelines(f"error: {fault}\n" for row in rows if (fault := row.fault()))
     return int(any(row.fault() for row in rows))
 

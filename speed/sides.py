@@ -101,7 +101,7 @@ def dokhae(training: dict[str, Any], extras: dict[str, Any] | None = None) -> di
     from speed.undo import undone
 
     told, more = Training(**training), Extras(**(extras or {}))
-    with tempfile.TemporaryDirectory() as folder, undone(more.undo), recorded_or_failed():
+    with tempfile.TemporaryDirectory() as folder, undone(more.undo), recorded_or_failed() as roomless:
         settings = {
             "benchmark": "squad-1.1",
             "model": told.model,
@@ -126,7 +126,8 @@ def dokhae(training: dict[str, Any], extras: dict[str, Any] | None = None) -> di
         whole = time.perf_counter() - begun
         logged = losses_in(config.out)
     seconds = steady(logged, told.warm_up)
-    return {"seconds": seconds, "windows": told.batch_size, "whole": whole, **device_peak(told.device)}
+    peak = device_peak(told.device)
+    return {"seconds": seconds, "windows": told.batch_size, "whole": whole, "roomless": len(roomless), **peak}
 
 
 def losses_in(run: Path) -> list[tuple[int, float]]:
@@ -157,15 +158,26 @@ def device_peak(device: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def recorded_or_failed() -> Iterator[None]:
-    """A training that gives its recordings up fails in here: it would be measured as one without them."""
+def recorded_or_failed() -> Iterator[list[int]]:
+    """A training that gives its recordings up fails in here: it would be measured as one without them.
+
+    Yields the bytes of each pass that there was no room to record.
+    """
     from dokhae.training.recording import Recorder
+
+    has_room, roomless = Recorder._has_room, list[int]()
 
     def fail(recorder: Recorder, reason: str) -> None:
         raise TrainingError(f"the recordings were given up: {reason}")
 
-    with mock.patch.object(Recorder, "_fail", fail):
-        yield
+    def ask(recorder: Recorder, left: int) -> bool:
+        found = has_room(recorder, left)
+        if not found:
+            roomless.append(left)
+        return found
+
+    with mock.patch.multiple(Recorder, _fail=fail, _has_room=ask):
+        yield roomless
 
 
 def read(told: Training) -> list[Example]:

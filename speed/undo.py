@@ -58,7 +58,14 @@ def without_lowered_layers() -> list[contextlib.AbstractContextManager[None]]:
     """Mixed precision operator by operator."""
     from dokhae.model import lowered
 
-    return [replaced(lowered.lower_layers, lambda *given: [])]
+    return [replaced(lowered.lower_layers, lambda *given, **options: [])]
+
+
+def without_blocks() -> list[contextlib.AbstractContextManager[None]]:
+    """Layers as their modules have them, operator by operator."""
+    from dokhae.model import fused
+
+    return [replaced(fused.fuse, lambda layer: [])]
 
 
 UNDO = {
@@ -66,6 +73,7 @@ UNDO = {
     "dropout": without_cheap_dropout,
     "fused": without_fused_optimizer,
     "lowered": without_lowered_layers,
+    "blocks": without_blocks,
 }
 
 

@@ -227,18 +227,27 @@ def test_what_was_measured_on_a_gpu_stays_where_other_rows_fail(tmp_path, monkey
     def measured(arguments, limit):
         return [report.Row(f"row {limit}", turns.summary([1.0]), "s")]
 
+    def disturbed(arguments, limit):
+        return [report.Row("row of a noisy hour", turns.summary([1.0]), "s", others_share=0.5)]
+
     def failing(arguments, limit):
-        assert (tmp_path / "gpu.json").exists()  # already
+        assert written()["settings"]["missing"] == ["second", "third", "fourth"]  # already
         raise turns.TurnFailed("speed.sides:dokhae ended with status 1")
+
+    def written():
+        return json.loads((tmp_path / "gpu.json").read_text())
 
     told = gpu.Arguments(device="cpu", out=tmp_path / "gpu.json")
     monkeypatch.setattr(gpu, "take", lambda *_: {"best": 1e12, "device": "a GPU"})
-    monkeypatch.setattr(gpu, "jobs", lambda _: [("first", measured), ("second", failing), ("third", measured)])
+    rows = [("first", measured), ("second", failing), ("third", disturbed), ("fourth", measured)]
+    monkeypatch.setattr(gpu, "jobs", lambda _: rows)
     assert gpu.run(told) == 1
-    assert len(json.loads(told.out.read_text())["rows"]) == 2
-    assert "error: second: speed.sides:dokhae ended with status 1\n" in capsys.readouterr().err
+    assert len(written()["rows"]) == 2 and written()["settings"]["missing"] == ["second", "third"]
+    said = capsys.readouterr().err
+    assert "error: second: speed.sides:dokhae ended with status 1\n" in said
+    assert "error: row of a noisy hour: disturbed, others used 50% of the processor; measure again\n" in said
     monkeypatch.setattr(gpu, "jobs", lambda _: [("first", measured)])
-    assert gpu.run(told) == 0
+    assert gpu.run(told) == 0 and written()["settings"]["missing"] == []
 
 
 @pytest.mark.slow  # some twelve processes

@@ -19,8 +19,14 @@ from dokhae import TrainConfig
 from dokhae.data import check_answers, read_examples, sample_path
 from dokhae.encoding import bucket_by_length, sequence_lengths
 from dokhae.errors import DataError, TrainingError
-from dokhae.training.recording import Recorder
+from dokhae.model import packing
+from dokhae.model.loading import load_model, locate
+from dokhae.training.recording import Recorder, Recording
+from rows import encoded, inputs, loss_of, windows
 from speed import long_windows, sides, turns
+from tiny_models import make_model
+from training import emulated_graphs
+from training.emulated_graphs import emulate
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +59,7 @@ def test_the_warm_up_has_a_batch_as_long_as_those_that_are_timed(told, drawn):
 
 
 def test_on_a_gpu_steps_are_timed_whose_sizes_are_recorded():
-    same, longer = np.array([100, 100, 50]), np.array([100, 100, 60])  # of 256 tokens, with padding; of 288
+    same, longer = np.array([100, 100, 50]), np.array([100, 100, 60])  # of 256 tokens, with padding; of 272
     assert sides.newly_sized([same] * 5, 2) == 0
     assert sides.newly_sized([same, longer, same, longer, longer], 2) == 2  # the second one of each
     assert sides.newly_sized([same, same, np.array([129, 60, 61])], 2) == 1  # attention goes by the longest window
@@ -70,12 +76,61 @@ def test_a_seed_is_drawn_for_a_gpu_by_that(told, drawn):
     assert new[found["seed"]] == found["new"]
 
 
-def test_a_training_that_gives_its_recordings_up_is_no_measurement():
-    with (
-        pytest.raises(TrainingError, match="the recordings were given up: there is too little memory beside it"),
-        sides.recorded_or_failed(),
-    ):
-        Recorder(torch.nn.Linear(1, 1), adds=False)._fail("there is too little memory beside it")
+@pytest.fixture
+def passes(tmp_path, monkeypatch):
+    """A function: passes of an emulated GPU over batches of these windows; says which were played from a recording."""
+    emulate(monkeypatch)
+    monkeypatch.setattr(packing, "CPU_SIZES", packing.GPU_SIZES)
+    model, played = load_model(locate(make_model("bert", tmp_path / "bert", positions=300))).train(), []
+    play = Recording.play
+    monkeypatch.setattr(Recording, "play", lambda self, given: played.append(True) or play(self, given))
+    Recorder(model.base_model, adds=False)
+
+    def run(batches):
+        made = []
+        for lengths in batches:
+            played.clear()
+            loss_of(encoded(model, inputs(model, windows("bert", *lengths)))).backward()
+            model.zero_grad()
+            made.append(bool(played))
+        return made
+
+    return run
+
+
+def test_the_sizes_that_are_counted_as_new_are_those_that_are_not_played_yet(passes):
+    batches = [
+        (100, 100, 50),
+        (100, 100, 60),
+        (90, 110, 56),
+        (100, 100, 60),
+        (129, 60, 61),
+        (100, 100, 62),
+        (70, 60, 122),
+    ]
+    played = passes(batches)
+    assert played == [False, False, True, True, False, True, True]
+    # the pass that is recorded is played at once, but takes as long as several
+    assert sides.newly_sized([np.array(one) for one in batches], 0) == 5
+
+
+def test_a_training_that_gives_its_recordings_up_is_no_measurement(passes, monkeypatch):
+    with sides.recorded_or_failed() as roomless:
+        monkeypatch.setattr(emulated_graphs.Capture, "__enter__", out_of_memory)
+        with pytest.raises(TrainingError, match="the recordings were given up: CUDA out of memory"):
+            passes([(40, 12), (40, 12)])
+    assert not roomless
+
+
+def out_of_memory(capture):
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def test_sizes_that_there_is_no_room_for_are_counted(passes, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (0, 1 << 40))
+    with sides.recorded_or_failed() as roomless:
+        assert passes([(40, 12), (40, 12), (40, 12), (90, 30), (90, 30)]) == [False] * 5
+    assert len(roomless) == 2
 
 
 def test_only_full_batches_are_timed(told, drawn):
