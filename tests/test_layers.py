@@ -19,7 +19,7 @@ COMMON_THIRD = frozenset({"yaml", "rich"})
 EVERYTHING = frozenset(path.stem for path in SOURCES.iterdir() if path.suffix in ("", ".py") and path.stem[0] != "_")
 HEAVY = (
     "torch", "transformers", "lightning", "matplotlib", "pyarrow", "sentencepiece", "huggingface_hub", "httpx2",
-    "optuna", "sqlalchemy", "kiwipiepy", "mecab", "tensorflow", "bm25s",
+    "optuna", "sqlalchemy", "kiwipiepy", "mecab", "tensorflow", "bm25s", "triton",
 )  # fmt: skip
 
 
@@ -45,7 +45,8 @@ ROOMS = {
     "pages": Room(ours="korean", third="numpy"),
     "encoding": Room(ours="korean pages", third="numpy tokenizers platformdirs", late_third="filelock bm25s"),
     "model": Room(
-        third="numpy torch transformers huggingface_hub tokenizers", late_third="sentencepiece safetensors tensorflow"
+        third="numpy torch transformers huggingface_hub tokenizers triton",
+        late_third="sentencepiece safetensors tensorflow",
     ),
     "convert": Room(ours="data model", late_third="numpy torch transformers tokenizers safetensors tensorflow"),
     "decoding": Room(ours="korean pages", third="numpy"),

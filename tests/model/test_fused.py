@@ -168,13 +168,15 @@ def test_a_module_that_says_something_else_is_no_block(tmp_path, monkeypatch):
     assert [type(block) for block in fuse(layer)] == [Threefold, Residual, Residual]
 
 
-def test_where_kernels_fail_layers_learn_in_16_bits_without_them(tmp_path, monkeypatch):
+def test_where_kernels_fail_layers_learn_in_16_bits_without_them(tmp_path, monkeypatch, caplog):
     def fail(*given):
         raise RuntimeError("no kernel for this GPU")
 
     monkeypatch.setattr(plain_kernels, "gelu_back", fail)  # as a compiler would, on the way back
     model = made(tmp_path).train()
-    lowered = lower_layers(model, BF16)
+    with caplog.at_level("INFO", logger="dokhae"):
+        lowered = lower_layers(model, BF16)
+    assert "training: without blocks that are one function each: no kernel for this GPU" in caplog.text
     assert len(lowered) == 2 and not any(layer.blocks for layer in lowered)
     loss_of(encoded(model, inputs(model, windows("bert", 9, 20)), BF16)).backward()
 
