@@ -59,7 +59,9 @@ def test_on_a_gpu_layers_learn_in_16_bits_and_are_left_as_they_were(precision, g
         norms.update(type(one) for one in self.model.modules() if isinstance(one, torch.nn.LayerNorm))
         for layer in layers_of(self.model):
             models.append(self.model)
-            layer.output.register_forward_pre_hook(lambda module, given: kinds.add((given[1].dtype, module.training)))
+            layer.attention.output.register_forward_pre_hook(
+                lambda module, given: kinds.add((given[1].dtype, module.training))
+            )
         return loss(self, part, index)
 
     monkeypatch.setattr(module.TrainingModule, "training_step", step)
@@ -71,4 +73,22 @@ def test_on_a_gpu_layers_learn_in_16_bits_and_are_left_as_they_were(precision, g
     assert {kind for kind, learns in kinds if learns} == {torch.bfloat16 if so else torch.float32}
     assert {kind for kind, learns in kinds if not learns} == {torch.float32}  # in evaluation: between the layers
     assert norms == {LayerNorm}  # which goes back in fp32
-    assert not any("forward" in vars(one) for model in models for one in (model.base_model, *layers_of(model)))
+    assert not any("forward" in vars(one) for model in models for one in model.modules())
+
+
+@pytest.mark.parametrize(
+    ("changes", "recorded"),
+    [({}, True), ({"no_cuda_graphs": True}, False), ({"optimizer": OptimizerConfig(offload=True)}, False)],
+)
+def test_blocks_draw_the_same_dropout_however_a_gpu_is_told(changes, recorded, tmp_path, monkeypatch):
+    data, model = write_squad(tmp_path / "few.json", FEW), make_model("bert", tmp_path / "encoder")
+    found, loss = [], module.TrainingModule.training_step
+
+    def step(self, part, index):
+        found.append((bool(self.lowered), any(layer.blocks for layer in self.lowered), self.recorder is not None))
+        return loss(self, part, index)
+
+    monkeypatch.setattr(module.TrainingModule, "training_step", step)
+    with made_fast_as_on_a_gpu():
+        dokhae.train(config(model, data, tmp_path / "run", precision="bf16", **changes), show=False)
+    assert set(found) == {(True, True, recorded)}

@@ -11,6 +11,7 @@ import triton.language as tl
 from torch import Tensor
 
 COLUMNS = 64  # of a tile of which columns are summed
+# counts of rows are not specialised, for Triton would compile anew for such as 16 divides, in the middle of a training
 
 
 def drop_add_norm(
@@ -102,7 +103,7 @@ def _is_kept(seed, row, BLOCK: tl.constexpr, threshold):
     return (drawn & 0x7FFFFFFF).to(tl.int32) >= threshold
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows"])
 def _drop_add_norm(
     values_at, residual_at, weight_at, bias_at, seed_at, normed_at, sums_at, means_at, scales_at, rows, eps,
     threshold, factor,
@@ -129,7 +130,7 @@ def _drop_add_norm(
     tl.store(scales_at + row, scale, row < rows)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows"])
 def _drop_add_norm_back(
     change_at, sums_at, means_at, scales_at, weight_at, seed_at, of_sum_at, of_values_at, parts_at, rows,
     threshold, factor,
@@ -166,7 +167,7 @@ def _drop_add_norm_back(
     tl.store(part + 2 * programs * SIZE, tl.sum(of_bias, 0), column < SIZE)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows"])
 def _gelu_back(
     change_at, values_at, made_at, parts_at, rows, SIZE: tl.constexpr, COLUMNS: tl.constexpr, ROWS: tl.constexpr
 ):  # fmt: skip
@@ -187,7 +188,7 @@ def _gelu_back(
     tl.store(parts_at + group * SIZE + column, tl.sum(made, 0), column < SIZE)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows"])
 def _join(
     first_at, second_at, third_at, made_at, parts_at, rows,
     SIZE: tl.constexpr, COLUMNS: tl.constexpr, ROWS: tl.constexpr,
@@ -206,7 +207,7 @@ def _join(
     tl.store(parts_at + (which * groups + group) * SIZE + column, tl.sum(values.to(tl.float32), 0), column < SIZE)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["groups"])
 def _add_up(parts_at, made_at, groups, SIZE: tl.constexpr, COLUMNS: tl.constexpr, ROWS: tl.constexpr):
     which = tl.program_id(1)
     column = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)

@@ -142,7 +142,8 @@ class TrainingModule(pl.LightningModule):
         config, processes = self.config, self.data.processes
         on_gpu = self.device.type == "cuda"
         # on a CPU it saves hardly anything; fp16 has not the range for what lies between the layers; FSDP has a layer's
-        # weights only while it runs
+        # weights only while it runs. Blocks draw dropout of their own, so all have them, whether it pays them or not:
+        # several processes learn what one learns. But torch's compiler cannot look into them
         if on_gpu and config.precision == "bf16" and config.strategy != "fsdp":
             self.lowered = lower_layers(self.model, AUTOCAST["bf16"], fuses=not config.compile)
         if config.compile:
