@@ -141,6 +141,18 @@ def has_hook(layer):
     layer.output.dense.register_forward_hook(lambda module, given, said: said / 2)
 
 
+def has_a_hook_that_only_looks(layer):
+    layer.intermediate.register_forward_hook(lambda module, given, said: None)
+
+
+def has_a_method_of_its_own(layer):
+    layer.feed_forward_chunk = layer.feed_forward_chunk
+
+
+def has_a_part_with_a_method_of_its_own(layer):
+    layer.output.dropout.forward = layer.output.dropout.forward
+
+
 def has_another_class(layer):
     layer.output.dense = Halved(64, 32)
 
@@ -153,7 +165,18 @@ def has_another_activation(layer):
     layer.intermediate.intermediate_act_fn = nn.ReLU()
 
 
-@pytest.mark.parametrize("change", [has_hook, has_another_class, has_no_bias, has_another_activation])
+@pytest.mark.parametrize(
+    "change",
+    [
+        has_hook,
+        has_a_hook_that_only_looks,
+        has_a_method_of_its_own,
+        has_a_part_with_a_method_of_its_own,
+        has_another_class,
+        has_no_bias,
+        has_another_activation,
+    ],
+)
 def test_what_was_put_on_a_module_keeps_it_from_being_a_block(change, tmp_path):
     layer = layer_of(tmp_path)
     change(layer)

@@ -140,8 +140,10 @@ class FeedForward(Block):
     @staticmethod
     def fits(module: Any) -> bool:  # noqa: ANN401
         """Whether a module has the parts of such a block."""
+        if not hasattr(module, FeedForward.method) or FeedForward.method in vars(module):
+            return False
         wide, narrow = getattr(module, "intermediate", None), getattr(module, "output", None)
-        return hasattr(module, FeedForward.method) and _consists_of(wide, ACTIVATED) and _consists_of(narrow, NORMED)
+        return _consists_of(wide, ACTIVATED) and _consists_of(narrow, NORMED)
 
     @staticmethod
     def example(module: Any) -> tuple[Tensor, ...]:  # noqa: ANN401
@@ -301,7 +303,8 @@ def _rows(states: Tensor) -> Tensor:
 def _weights(module: Any) -> tuple[Any, ...]:  # noqa: ANN401
     """What is told of a linear layer with dropout and normalisation."""
     dense, norm = module.dense, module.LayerNorm
-    return dense.weight, dense.bias, norm.weight, norm.bias, module.dropout.p if module.training else 0.0, norm.eps
+    rate = module.dropout.p if module.dropout.training else 0.0
+    return dense.weight, dense.bias, norm.weight, norm.bias, rate, norm.eps
 
 
 def _random(dense: Any, size: int) -> Tensor:  # noqa: ANN401
@@ -311,24 +314,25 @@ def _random(dense: Any, size: int) -> Tensor:  # noqa: ANN401
 
 
 def _consists_of(module: Any, parts: Mapping[str, tuple[type, ...]]) -> bool:  # noqa: ANN401
-    """Whether a module has these children alone, as torch made them: with all weights, and nothing put on them."""
+    """Whether a module has these parts alone, of these classes, with all weights; and nothing is put on any of them."""
     children = dict(module.named_children()) if isinstance(module, nn.Module) else {}
-    return children.keys() == parts.keys() and all(_is_plain(children[name], kinds) for name, kinds in parts.items())
+    if children.keys() != parts.keys() or not _is_untouched(module):
+        return False
+    return all(type(children[name]) in kinds and _is_plain(children[name]) for name, kinds in parts.items())
 
 
-def _is_plain(module: Any, kinds: tuple[type, ...]) -> bool:  # noqa: ANN401
-    """Whether a module is of one of these classes, with all weights, and nothing put on it."""
-    whole = not isinstance(module, nn.Linear | nn.LayerNorm) or (module.weight is not None and module.bias is not None)
-    return (
-        type(module) in kinds
-        and whole
-        and "forward" not in vars(module)
-        and not any(getattr(module, one) for one in HOOKS)
-    )
+def _is_plain(module: Any) -> bool:  # noqa: ANN401
+    """Whether a module has all of its weights, and nothing is put on it."""
+    return _is_untouched(module) and None not in module._parameters.values()
+
+
+def _is_untouched(module: nn.Module) -> bool:
+    """Whether a module has no hooks, and no forward but its class's."""
+    return "forward" not in vars(module) and not any(getattr(module, one) for one in HOOKS)
 
 
 def _is_threefold(module: Any) -> bool:  # noqa: ANN401
     """Whether a module has query, key and value of the same size."""
     parts = [getattr(module, name, None) for name in ("query", "key", "value")]
-    plain = [part for part in parts if isinstance(part, nn.Linear) and _is_plain(part, (nn.Linear,))]
+    plain = [part for part in parts if type(part) is nn.Linear and _is_plain(part)]
     return len(plain) == len(parts) and len({part.weight.shape for part in plain}) == 1
