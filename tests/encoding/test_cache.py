@@ -106,7 +106,9 @@ def test_a_damaged_file_is_built_again(built):
         for position in random.integers(len(whole), size=20):
             content[position] ^= 1 << int(random.integers(8))
         damaged.append(bytes(content))
-    for header in (b"{}", b"[]", b'{"arrays": 1}'):  # of who knows whom, and whole
+    long, named = b'{"arrays": [["a", "<i8", 1e400]]}', b'{"arrays": [], "max_length": "4"}'
+    deep = b"[" * 100_000
+    for header in (b"{}", b"[]", b'{"arrays": 1}', b"1", b"\xff", long, named, deep):  # of who knows whom, and whole
         rest = len(header).to_bytes(8, "little") + header
         damaged.append(zlib.crc32(rest).to_bytes(8, "little") + rest)
     for content in damaged:

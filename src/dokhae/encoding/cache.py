@@ -184,5 +184,5 @@ def cache_key(examples: Sequence[Example], tokenizer: PairTokenizer, config: Con
 def _load(path: Path) -> Features | None:
     try:
         return stored.load(path)
-    except (OSError, ValueError, KeyError, TypeError):  # no file, a damaged one, or another's
+    except (OSError, ValueError):  # no file, a damaged one, or another's
         return None

@@ -117,11 +117,14 @@ def load(path: Path, checked: bool = True) -> Features:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     begin = 2 * NUMBER
     end = begin + int.from_bytes(mapped[NUMBER:begin], "little")
-    header: dict[str, Any] = json.loads(mapped[begin:end])
-    arrays = dict(_views(mapped, end, header["arrays"]))
-    if tuple(arrays) != ARRAYS:
-        raise ValueError(f"{path}: holds other arrays")
-    return Features(**arrays, max_length=header["max_length"])
+    try:
+        header: dict[str, Any] = json.loads(mapped[begin:end])
+        arrays, longest = dict(_views(mapped, end, header["arrays"])), header["max_length"]
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        raise ValueError(f"{path}: was not written here") from None
+    if tuple(arrays) != ARRAYS or not isinstance(longest, int):
+        raise ValueError(f"{path}: holds something else")
+    return Features(**arrays, max_length=longest)
 
 
 def _checksum(file: BufferedReader) -> int:
