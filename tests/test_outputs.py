@@ -114,3 +114,26 @@ def test_no_file_is_new_where_one_of_them_has_no_room(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_what_has_its_name_already_is_told_where_another_file_cannot_have_its_own(tmp_path):
+    def coming():
+        yield from PREDICTIONS
+        tmp_path.joinpath("nbest_predictions.json").mkdir()
+
+    path = tmp_path / "p.json"
+    with pytest.raises(DataError) as error:
+        write_predictions(path, coming(), with_null=True)
+    told = f"{tmp_path / 'nbest_predictions.json'}: cannot be written: Is a directory; {path} is written already"
+    assert str(error.value) == told
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["nbest_predictions.json", "p.json"]
+
+
+def test_an_error_of_whoever_predicts_is_not_one_of_the_files(tmp_path):
+    def coming():
+        yield PREDICTIONS[0]
+        raise ConnectionResetError("the other side has gone")
+
+    with pytest.raises(ConnectionResetError, match="the other side has gone"):
+        write_predictions(tmp_path / "p.json", coming(), with_null=True)
+    assert not list(tmp_path.iterdir())

@@ -11,7 +11,7 @@ import os
 import shutil
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -96,31 +96,49 @@ def parse_json(text: str, where: str, is_line: bool = False) -> Any:  # noqa: AN
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name when the block ends well, and vanishes when it does not."""
-    path = Path(path)
-    make_folder(path.parent)
-    # of a long name only the beginning, or what is added to it would make it too long
-    temporary = path.parent / f".{path.name[:50]}.{uuid.uuid4().hex}{TEMPORARY}"
-    try:
-        with explained_writing(path):
-            _refuse_other_than_file(path)
-            temporary.touch(exist_ok=False)  # with the mode that new files have here
-            yield temporary
-            if path.exists():
-                temporary.chmod(stat.S_IMODE(path.stat().st_mode))
-            os.replace(temporary, path)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    """A temporary path beside `path` that takes its name when the block ends well, and vanishes when it does not.
+
+    DataError where it cannot be written, in the block too.
+    """
+    with atomic_paths([path]) as (temporary,), explained_writing(path):
+        yield temporary
 
 
 @contextlib.contextmanager
-def explained_writing(path: Path) -> Iterator[None]:
-    """DataError where the block cannot write what is to have the name `path`."""
+def atomic_paths(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Such a path for each of some files: none has its name before the block has ended. What it writes, it explains."""
+    temporaries: list[Path] = []
+    try:
+        for path in map(Path, paths):
+            make_folder(path.parent)
+            # of a long name only the beginning, or what is added to it would make it too long
+            temporary = path.parent / f".{path.name[:50]}.{uuid.uuid4().hex}{TEMPORARY}"
+            with explained_writing(path):
+                _refuse_other_than_file(path)
+                temporary.touch(exist_ok=False)  # with the mode that new files have here
+            temporaries.append(temporary)
+        yield temporaries
+        done: list[Path] = []
+        for path, temporary in zip(map(Path, paths), temporaries, strict=True):
+            with explained_writing(path, done):
+                if path.exists():
+                    temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+                os.replace(temporary, path)
+            done.append(path)
+    finally:
+        for temporary in temporaries:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def explained_writing(path: Path, done: Sequence[Path] = ()) -> Iterator[None]:
+    """DataError where the block cannot write what is to have the name `path`. done: what has been written with it."""
     try:
         yield
     except OSError as error:
-        raise DataError(f"{path}: cannot be written: {_reason(error)}; nothing was changed") from None
+        rest = f"{', '.join(map(str, done))} is written already" if done else "nothing was changed"
+        raise DataError(f"{path}: cannot be written: {_reason(error)}; {rest}") from None
 
 
 def _refuse_other_than_file(path: Path) -> None:

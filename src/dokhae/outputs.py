@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dokhae.errors import SettingsError
-from dokhae.files import atomic_path, explained_writing
+from dokhae.files import atomic_paths, explained_writing
 from dokhae.pages.clean import clean
 from dokhae.types import Candidate, Prediction
 
@@ -48,16 +48,19 @@ def write_predictions(path: Path, predictions: Iterable[Prediction], with_null: 
     written: set[str] = set()
     coming = iter(predictions)
     begun = list(islice(coming, 1))  # a model that cannot answer says so before anything is made
-    with contextlib.ExitStack() as names, contextlib.ExitStack() as stack:  # all are whole before one has its name
-        temporary = {target: names.enter_context(atomic_path(target)) for target, _ in ways}
-        files = [(stack.enter_context(_json_object(target, temporary[target])), text) for target, text in ways]
+    targets = [target for target, _ in ways]
+    with atomic_paths(targets) as temporaries, contextlib.ExitStack() as stack:
+        files = [
+            (stack.enter_context(_json_object(target, temporary)), text)
+            for (target, text), temporary in reversed(list(zip(ways, temporaries, strict=True)))  # the first ends first
+        ]
         for prediction in chain(begun, coming):
             if prediction.id in written:
                 continue
             written.add(prediction.id)
             for add, text in files:
                 add(prediction.id, text(prediction))
-    return [target for target, _ in ways]
+    return targets
 
 
 @contextlib.contextmanager
@@ -66,17 +69,24 @@ def _json_object(path: Path, temporary: Path) -> Iterator[Add]:
 
     path: the name it is to have, for errors.
     """
-    with explained_writing(path), temporary.open("w", encoding="utf-8") as file:
-        before = "{\n  "
+    with explained_writing(path):
+        file = temporary.open("w", encoding="utf-8")
+    before = "{\n  "
 
-        def add(key: str, text: str) -> None:
-            nonlocal before
-            with explained_writing(path):
-                file.write(f"{before}{quoted(key)}: {text}")
-            before = ",\n  "
+    def add(key: str, text: str) -> None:
+        nonlocal before
+        with explained_writing(path):
+            file.write(f"{before}{quoted(key)}: {text}")
+        before = ",\n  "
 
+    try:
         yield add
-        file.write("\n}\n" if before.startswith(",") else "{}\n")
+        with explained_writing(path):
+            file.write("\n}\n" if before.startswith(",") else "{}\n")
+            file.close()
+    finally:
+        with contextlib.suppress(OSError):  # it cannot write what it holds: that has been told
+            file.close()
 
 
 def _n_best_text(prediction: Prediction) -> str:
