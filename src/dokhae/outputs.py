@@ -52,7 +52,7 @@ def write_predictions(path: Path, predictions: Iterable[Prediction], with_null: 
     with atomic_paths(targets) as temporaries, contextlib.ExitStack() as stack:
         files = [
             (stack.enter_context(_json_object(target, temporary)), text)
-            for (target, text), temporary in reversed(list(zip(ways, temporaries, strict=True)))  # the first ends first
+            for (target, text), temporary in zip(ways, temporaries, strict=True)
         ]
         for prediction in chain(begun, coming):
             if prediction.id in written:
@@ -83,9 +83,8 @@ def _json_object(path: Path, temporary: Path) -> Iterator[Add]:
         yield add
         with explained_writing(path):
             file.write("\n}\n" if before.startswith(",") else "{}\n")
-            file.close()
     finally:
-        with contextlib.suppress(OSError):  # it cannot write what it holds: that has been told
+        with explained_writing(path):  # what it holds is written now
             file.close()
 
 
