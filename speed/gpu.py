@@ -96,9 +96,7 @@ def run(arguments: Arguments) -> int:
     """Measure, print, write; the exit status. SettingsError where there is no GPU."""
     import torch
 
-    if arguments.device == "cuda" and not torch.cuda.is_available():
-        raise SettingsError("there is no GPU here that torch can use, so nothing is measured and nothing is written; "
-                            "run `make speed-gpu` on a machine with one")  # fmt: skip
+    refuse_without_gpu(arguments.device)
     for name in arguments.rows:
         if name not in ("training", *KINDS):
             raise SettingsError(f"--rows: {name!r} is no row{nearest(name, ['training', *KINDS])}")
@@ -127,6 +125,15 @@ def run(arguments: Arguments) -> int:
         text = save(good, settings | {"missing": missing}, begun, arguments.out or results_file("gpu", limit["device"]))
         sys.stderr.write(f"{name}: done\n")
     return tell(rows, text) or int(bool(missing))
+
+
+def refuse_without_gpu(device: str) -> None:
+    """SettingsError where the device is a GPU and there is none."""
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("there is no GPU here that torch can use, so nothing is measured and nothing is written; "
+                            "run `make speed-gpu` on a machine with one")  # fmt: skip
 
 
 def jobs(arguments: Arguments) -> Iterator[tuple[str, Measure]]:

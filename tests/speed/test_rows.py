@@ -7,6 +7,7 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from speed.shared import encoder_folder, machine_name
 from dokhae.data import read_examples, sample_path
 from dokhae.errors import DokhaeError, ModelError, SettingsError
 from dokhae.model.devices import onednn_takes
-from speed import gpu, inference, levers, render, report, training, turns, works
+from speed import gpu, gpu_step, inference, levers, render, report, training, turns, works
 
 
 @pytest.fixture(scope="module")
@@ -213,14 +214,36 @@ def test_repeated_questions_are_others():
     assert all(one.context[a.start : a.end] == a.text for one in found for a in one.answers)
 
 
-def test_without_a_gpu_nothing_is_measured(monkeypatch, capsys):
+@pytest.mark.parametrize("command", [gpu, gpu_step])
+def test_without_a_gpu_nothing_is_measured(command, monkeypatch, capsys):
     from speed.command import run_command
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(sys, "argv", ["speed.gpu"])
+    monkeypatch.setattr(sys, "argv", [command.__name__])
     with pytest.raises(SystemExit) as ended:
-        run_command(gpu.Arguments, gpu.run, gpu.__doc__)
+        run_command(command.Arguments, command.run, command.__doc__)
     assert ended.value.code == 2 and capsys.readouterr().err.startswith("error: there is no GPU here")
+
+
+def test_a_step_is_taken_apart(shared, tmp_path, minilm, capsys):
+    told = gpu_step.Arguments(model="tiny", batch=16, device="cpu", made=tmp_path)
+    shared("squad-1.1/train.json")
+    assert gpu_step.run(told) == 0
+    assert re.fullmatch(r"[\d.]+ ms a step, \d+ windows/s, \d+ tokens\n", capsys.readouterr().out)
+
+
+def test_kernels_are_listed_by_kind():
+    def event(name, milliseconds, device="CUDA"):
+        return SimpleNamespace(
+            name=name, self_device_time_total=1000 * milliseconds, device_type=SimpleNamespace(name=device)
+        )
+
+    events = [event("nvjet_sm90", 6.0), event("nvjet_sm90", 2.0), event("flash_bwd_cutlass", 3.0), event("_join", 1.0),
+              event("aten::mm", 9.0, "CPU")]  # fmt: skip
+    assert gpu_step.listed(events, 2, 2).splitlines() == [
+        "6.0 ms worked in 2.0 kernels", "matrix products: 4.0", "attention: 1.5", "the rest: 0.5",
+        "   4.000    1.0 x nvjet_sm90", "   1.500    0.5 x flash_bwd_cutlass",
+    ]  # fmt: skip
 
 
 def test_what_was_measured_on_a_gpu_stays_where_other_rows_fail(tmp_path, monkeypatch, capsys):
