@@ -30,7 +30,8 @@ ROAD = (
     "model",
     "outputs",
 )
-NOT_ITS = {"tensorflow", "sentencepiece"}  # of checkpoints and of vocabularies that have their own rule
+# of checkpoints; of vocabularies that have their own rule; of training on a GPU, and comes with torch for one
+NOT_ITS = {"tensorflow", "sentencepiece", "triton"}
 
 
 def test_every_pin_is_what_is_installed(packed):

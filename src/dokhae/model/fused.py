@@ -250,7 +250,7 @@ def _norm_ahead(
     """Dropout and the normalised sum; and what the way back needs."""
     seed = torch.empty((), dtype=torch.int64, device=rows.device).random_()  # a recorded pass draws another each time
     ctx.drop = plain_kernels.drop_of(rate)
-    made = kernels_for(rows).drop_add_norm(rows, _rows(before), scale, shift, seed, ctx.drop, eps)
+    made = kernels_for(rows).drop_add_norm(rows, _rows(before).contiguous(), scale, shift, seed, ctx.drop, eps)
     return *made, scale, seed
 
 
