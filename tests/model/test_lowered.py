@@ -137,7 +137,7 @@ def test_one_layer_is_compiled_for_all_and_learns_the_same(tmp_path):
         model = made(tmp_path / str(layers), layers=layers)
         torch.compiler.reset()
         torch._dynamo.utils.counters.clear()
-        compile_encoder(model, lower_layers(model, BF16))
+        compile_encoder(model, lower_layers(model, BF16, fuses=False))
         found = learn(model)
         for lengths in ((40, 12, 60), (33, 20)):
             learn(model, lengths=lengths)
