@@ -183,10 +183,17 @@ def test_what_was_put_on_a_module_keeps_it_from_being_a_block(change, tmp_path):
     assert FeedForward not in [type(block) for block in fuse(layer)]
 
 
-def test_a_module_that_says_something_else_is_no_block(tmp_path, monkeypatch):
+@pytest.mark.parametrize("takes_more", [False, True])
+def test_a_module_that_says_something_else_is_no_block(takes_more, tmp_path, monkeypatch):
     layer = layer_of(tmp_path)
     chunk = type(layer).feed_forward_chunk
-    monkeypatch.setattr(type(layer), "feed_forward_chunk", lambda self, states: chunk(self, states) + 0.1)
+
+    def other(self, states, *more):
+        if takes_more:
+            (scale,) = more
+        return chunk(self, states) + 0.1
+
+    monkeypatch.setattr(type(layer), "feed_forward_chunk", other)
     # the second half is one all the same: what it is made of says what it says
     assert [type(block) for block in fuse(layer)] == [Threefold, Residual, Residual]
 
