@@ -152,9 +152,9 @@ def test_where_memory_ends_recordings_are_given_up_for_it(machine, tmp_path, pla
 @pytest.mark.parametrize("family", YES)
 def test_a_recorded_encoder_says_and_learns_the_same_with_the_same_dropout(machine, family, lowered, tmp_path, played):
     model, plain = twins(machine, tmp_path, family)
-    if lowered:
-        assert all(bool(lower_layers(one, torch.bfloat16)) == (family != "albert") for one in (model, plain))
-    recorder = Recorder(model.base_model, adds=False)
+    layers = [lower_layers(one, torch.bfloat16) if lowered else [] for one in (model, plain)]
+    assert all(bool(each) == (lowered and family != "albert") for each in layers)
+    recorder = Recorder(model.base_model, adds=False, lowered=layers[0])
     for number, lengths in enumerate([ONE, AS_ONE, OTHER, ONE, OTHER, AS_ONE]):
         learn_alike(machine, model, plain, family, lengths, number)
     assert len(played) == 4 and not recorder.failed
@@ -165,6 +165,19 @@ def test_a_recorded_encoder_says_and_learns_the_same_with_the_same_dropout(machi
     recorder.take_out()
     assert not recorder.sizes and not recorder.gradients and recorder.pool is None
     learn_alike(machine, model, plain, family, AS_ONE, 0)
+
+
+def test_where_all_that_learns_is_in_layers_their_gradients_are_written_in_their_place(machine, tmp_path, played):
+    model, plain = twins(machine, tmp_path)
+    for one in (model, plain):
+        one.base_model.embeddings.requires_grad_(False)
+    layers = lower_layers(model, torch.bfloat16)
+    assert layers and lower_layers(plain, torch.bfloat16)
+    recorder = Recorder(model.base_model, adds=False, lowered=layers)
+    for number, lengths in enumerate([ONE, ONE, OTHER, ONE, OTHER, OTHER]):
+        learn_alike(machine, model, plain, "bert", lengths, number)
+    assert len(played) == 4 and not recorder.failed
+    assert not any(layer.memory for layer in layers)  # but while a pass is recorded
 
 
 def test_gradients_of_several_batches_add_up_whether_they_are_recorded_or_not(machine, tmp_path, played):

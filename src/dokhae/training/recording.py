@@ -170,8 +170,9 @@ class Recording:
             found = {weight: one for weight, one in zip(weights, made, strict=True) if one is not None}
             kept = {weight: recorder.gradients[weight] for weight in found}
             elsewhere = [weight for weight in found if found[weight].data_ptr() != kept[weight].data_ptr()]
-            put = torch._foreach_add_ if self.adds else torch._foreach_copy_
-            put([kept[weight] for weight in elsewhere], [found[weight] for weight in elsewhere])
+            if elsewhere:  # not where all that learn are in layers
+                put = torch._foreach_add_ if self.adds else torch._foreach_copy_
+                put([kept[weight] for weight in elsewhere], [found[weight] for weight in elsewhere])
         self.gradients = kept
         self.output = type(output)(**{name: _detached(one) for name, one in output.items()})
         self.states = states.detach()
