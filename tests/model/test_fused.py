@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from dokhae.model import fused, plain_kernels
+from dokhae.model import block_functions, plain_kernels
 from dokhae.model.fused import FeedForward, Residual, Threefold, fuse
 from dokhae.model.layers import layers_of
 from dokhae.model.loading import load_model, locate
@@ -218,10 +218,10 @@ def test_without_fusing_there_are_no_blocks(tmp_path):
 def test_weights_that_lie_end_to_end_are_joined_without_a_copy():
     whole = torch.arange(24.0)
     parts = whole[:12].view(3, 4), whole[12:].view(3, 4)
-    found = fused._joined(parts)
+    found = block_functions.joined(parts)
     assert torch.equal(found, whole.view(6, 4)) and found.data_ptr() == whole.data_ptr()
     for other in ((parts[1], parts[0]), (parts[0], parts[1].clone()), (parts[0].t(), parts[1].t())):
-        assert torch.equal(fused._joined(other), torch.cat(other))
+        assert torch.equal(block_functions.joined(other), torch.cat(other))
 
 
 def test_random_numbers_are_those_of_philox():

@@ -1,16 +1,14 @@
-"""The blocks of a BERT's layer as one function each, with gradients of their own: for training in 16 bits on a GPU.
+"""The blocks of a BERT's layer as one function each (`block_functions`): for training in 16 bits on a GPU.
 
-torch's operators go through memory again and again between two matrix products: for dropout, sum and normalisation,
-and most of all for the gradients of biases. Here it is once, both ways (`gpu_kernels`). The idea: Apex' and Liger's
-fused normalisation.
+A module is a block where its parts are as torch made them, and it says the same when it is asked.
 """
 
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from functools import cache, partial
-from importlib.util import find_spec
+from functools import partial
 from typing import Any, ClassVar, Protocol, cast
 
 import torch
@@ -18,12 +16,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers.activations import GELUActivation
 
-from dokhae.model import plain_kernels
+from dokhae.model.block_functions import (
+    SHORT,
+    FeedForwardFunction,
+    ResidualFunction,
+    ThreefoldFunction,
+    has_triton,
+)
 from dokhae.model.dropout import Dropout
 from dokhae.model.normalisation import LayerNorm
 
 log = logging.getLogger("dokhae")
-SHORT = (torch.bfloat16, torch.float16)
 ALIKE = 1e-3  # of the range of what a block says: rounding in fp32 stays well below it
 TOKENS = 8  # with which it is asked
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -57,22 +60,7 @@ def fuse(layer: nn.Module) -> list[Fused]:
     return found
 
 
-@cache
-def has_triton() -> bool:
-    """Whether kernels can be made."""
-    return find_spec("triton") is not None
-
-
-def kernels_for(states: Tensor) -> Any:  # noqa: ANN401 - a module
-    """The kernels of a GPU for 16 bits; else what they work out in torch's own operators."""
-    if not states.is_cuda or states.dtype not in SHORT or not has_triton():
-        return plain_kernels
-    from dokhae.model import gpu_kernels  # Triton, which not every machine has
-
-    return gpu_kernels
-
-
-class Block:
+class Block(ABC):
     """A method of a module as one function."""
 
     method: ClassVar[str] = "forward"
@@ -104,19 +92,19 @@ class Block:
         return bool((found - wanted).abs().max() <= ALIKE * (wanted.max() - wanted.min()))
 
     @staticmethod
+    @abstractmethod
     def fits(module: Any) -> bool:  # noqa: ANN401
         """Whether a module has the parts of such a block."""
-        raise NotImplementedError
 
     @staticmethod
+    @abstractmethod
     def example(module: Any) -> tuple[Tensor, ...]:  # noqa: ANN401
         """What a block can be asked."""
-        raise NotImplementedError
 
     @staticmethod
+    @abstractmethod
     def answer(module: Any, *given: Tensor) -> Tensor:  # noqa: ANN401
         """The block's answer."""
-        raise NotImplementedError
 
 
 class Residual(Block):
@@ -135,7 +123,7 @@ class Residual(Block):
     @staticmethod
     def answer(module: Any, *given: Tensor) -> Tensor:  # noqa: ANN401
         """The block's answer."""
-        return cast(Tensor, _Residual.apply(*given, *_weights(module)))  # type: ignore[no-untyped-call]
+        return cast(Tensor, ResidualFunction.apply(*given, *_weights(module)))  # type: ignore[no-untyped-call]
 
 
 class FeedForward(Block):
@@ -161,7 +149,7 @@ class FeedForward(Block):
         """The block's answer."""
         dense = module.intermediate.dense
         told = *given, dense.weight, dense.bias, *_weights(module.output)
-        return cast(Tensor, _FeedForward.apply(*told))  # type: ignore[no-untyped-call]
+        return cast(Tensor, FeedForwardFunction.apply(*told))  # type: ignore[no-untyped-call]
 
 
 class Threefold:
@@ -185,125 +173,10 @@ class Threefold:
             return functional.linear(states, part.weight, part.bias)
         if part is self.parts[0]:
             told = *(one.weight for one in self.parts), *(one.bias for one in self.parts)
-            made = _Threefold.apply(states, *told)  # type: ignore[no-untyped-call]
+            made = ThreefoldFunction.apply(states, *told)  # type: ignore[no-untyped-call]
             self.kept = {one: (states, said) for one, said in zip(self.parts, made, strict=True)}
         given, said = self.kept.pop(part, (None, states))
         return said if given is states else functional.linear(states, part.weight, part.bias)
-
-
-class _Residual(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any,  # noqa: ANN401
-        states: Tensor,
-        before: Tensor,
-        weight: Tensor,
-        bias: Tensor,
-        *norm: Any,  # noqa: ANN401
-    ) -> Tensor:
-        rows = _rows(functional.linear(states, weight, bias))
-        normed, *kept = _norm_ahead(ctx, rows, before, *norm)
-        ctx.save_for_backward(_rows(states), weight, *kept)
-        ctx.shapes = states.shape, before.shape
-        return normed.view(before.shape)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        states, weight, *kept = ctx.saved_tensors
-        of_sum, of_rows, of_bias, *of_norm = _norm_back(ctx, gradients[0], *kept)
-        of_states, of_before = (of_rows @ weight).view(ctx.shapes[0]), of_sum.view(ctx.shapes[1])
-        return of_states, of_before, of_rows.t() @ states, of_bias, *of_norm, None, None
-
-
-class _FeedForward(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any,  # noqa: ANN401
-        states: Tensor,
-        wide: Tensor,
-        wide_bias: Tensor,
-        weight: Tensor,
-        bias: Tensor,
-        *norm: Any,  # noqa: ANN401
-    ) -> Tensor:
-        rows = _rows(states)
-        values = functional.linear(rows, wide, wide_bias)
-        active = functional.gelu(values)
-        normed, *kept = _norm_ahead(ctx, functional.linear(active, weight, bias), states, *norm)
-        ctx.save_for_backward(rows, wide, values, active, weight, *kept)
-        ctx.shape = states.shape
-        return normed.view(states.shape)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        states, wide, values, active, weight, *kept = ctx.saved_tensors
-        of_sum, of_rows, of_bias, *of_norm = _norm_back(ctx, gradients[0], *kept)
-        of_weight = of_rows.t() @ active
-        of_values, of_wide_bias = kernels_for(states).gelu_back(of_rows @ weight, values)
-        of_states = of_sum.addmm_(of_values, wide).view(ctx.shape)
-        return of_states, of_values.t() @ states, of_wide_bias, of_weight, of_bias, *of_norm, None, None
-
-
-def _norm_ahead(
-    ctx: Any,  # noqa: ANN401
-    rows: Tensor,
-    before: Tensor,
-    scale: Tensor,
-    shift: Tensor,
-    rate: float,
-    eps: float,
-) -> tuple[Tensor, ...]:
-    """Dropout and the normalised sum; and what the way back needs."""
-    seed = torch.empty((), dtype=torch.int64, device=rows.device).random_()  # a recorded pass draws another each time
-    ctx.drop = plain_kernels.drop_of(rate)
-    made = kernels_for(rows).drop_add_norm(rows, _rows(before).contiguous(), scale, shift, seed, ctx.drop, eps)
-    return *made, scale, seed
-
-
-def _norm_back(
-    ctx: Any,  # noqa: ANN401
-    change: Tensor,
-    sums: Tensor,
-    means: Tensor,
-    scales: Tensor,
-    scale: Tensor,
-    seed: Tensor,
-) -> tuple[Tensor, ...]:
-    """Gradients: of the sum, of the rows; of the rows' bias, of scale and shift."""
-    rows = _rows(change).contiguous()
-    of_sum, of_rows, columns = kernels_for(rows).drop_add_norm_back(rows, sums, means, scales, scale, seed, ctx.drop)
-    return of_sum, of_rows, *columns
-
-
-class _Threefold(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, states: Tensor, *told: Tensor) -> tuple[Tensor, ...]:  # noqa: ANN401
-        weight, bias = _joined(told[:3]), _joined(told[3:])
-        ctx.save_for_backward(_rows(states), weight)
-        ctx.shape = states.shape
-        return functional.linear(states, weight, bias).chunk(3, -1)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:  # noqa: ANN401
-        states, weight = ctx.saved_tensors
-        change, of_biases = kernels_for(states).join(*(_rows(one).contiguous() for one in gradients))
-        return (change @ weight).view(ctx.shape), *(change.t() @ states).chunk(3), *of_biases
-
-
-def _joined(parts: tuple[Tensor, ...]) -> Tensor:
-    """Tensors one after another: where they lie so already, as they are."""
-    first, size = parts[0], parts[0].numel()
-    places = [first.storage_offset() + number * size for number in range(len(parts))]
-    storages = {part.untyped_storage()._cdata for part in parts}
-    lie_so = len(storages) == 1 and places == [part.storage_offset() for part in parts]
-    if not lie_so or not all(part.is_contiguous() for part in parts):
-        return torch.cat(parts)
-    return first.as_strided((len(parts) * len(first), *first.shape[1:]), first.stride())
-
-
-def _rows(states: Tensor) -> Tensor:
-    """(..., size) -> (token, size)."""
-    return states.reshape(-1, states.shape[-1])
 
 
 def _weights(module: Any) -> tuple[Any, ...]:  # noqa: ANN401
