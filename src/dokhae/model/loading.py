@@ -263,7 +263,11 @@ def from_pretrained(
         )
     model, report = made
     _refuse_another_encoder(source, model, report)
-    _tell_unused(source, model, report["unexpected_keys"])
+    unused = _unused(model, report["unexpected_keys"])
+    _refuse_relative_positions(source, unused)
+    if unused:
+        log.warning("%s: has %s, which have no place in %s; it goes on without them",
+                    source.name, _shortened(unused), type(model).__name__)  # fmt: skip
     model.config.return_dict = True  # some that were traced say no, and would give tuples
     return made
 
@@ -279,19 +283,20 @@ def _refuse_another_encoder(source: Source, model: Any, report: Mapping[str, Any
                          f"not {missing[0]}; take files of one and the same model, or mend the names")  # fmt: skip
 
 
-def _tell_unused(source: Source, model: Any, unused: Iterable[str]) -> None:  # noqa: ANN401
-    """Warn of weights of the encoder, but for the pooler, that have no place in the model.
-
-    ModelError where it was pretrained with relative positions of BERT's (Shaw et al. 2018; `relative_key` in its
-    config), which transformers 5 has no more: it would answer by positions that it has never learnt.
-    """
+def _unused(model: Any, unexpected: Iterable[str]) -> list[str]:  # noqa: ANN401
+    """Weights of the encoder, but for the pooler, that have no place in the model."""
     parts = {name for name, _ in model.base_model.named_children()} - {"pooler"}
-    names = (name.removeprefix(f"{model.base_model_prefix}.") for name in unused)
-    found = sorted(name for name in names if name.partition(".")[0] in parts and not name.endswith(COUNTED))
-    if any("distance_embedding" in name for name in found):
+    names = (name.removeprefix(f"{model.base_model_prefix}.") for name in unexpected)
+    return sorted(name for name in names if name.partition(".")[0] in parts and not name.endswith(COUNTED))
+
+
+def _refuse_relative_positions(source: Source, unused: Sequence[str]) -> None:
+    """ModelError where a model was pretrained with relative positions of BERT's (Shaw et al. 2018).
+
+    They are `relative_key` in its config, and transformers 5 has them no more: it would answer by positions that it
+    has never learnt.
+    """
+    if any("distance_embedding" in name for name in unused):
         raise ModelError(f"{source.name}: was trained with relative positions (position_embedding_type in its "
                          "config.json), which transformers 5 does not compute any more; choose a model with absolute "
                          "ones, or with relative ones of its own (DeBERTa, XLNet)")  # fmt: skip
-    if found:
-        log.warning("%s: has %s, which have no place in %s; it goes on without them",
-                    source.name, _shortened(found), type(model).__name__)  # fmt: skip
