@@ -7,6 +7,8 @@ import math
 import os
 import shutil
 import signal
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +34,7 @@ from dokhae.training.splits import make_split, read_split
 from dokhae.training.trainers import check_strategy
 from tiny_models import make_model
 from training.small import FEW, config, equal, made_fast_as_on_a_gpu, weights, write_squad
-from training.world import results, run
+from training.world import PATIENCE, results, run
 
 FILES = ("predictions.json", "nbest_predictions.json", "null_odds.json")
 ROWS = [*FEW[:4], ("What does the ship carry?", "The town has a mill.", None)]  # five: no share of them is even
@@ -181,7 +183,7 @@ def no_number(module):
 
 
 def stop(module):
-    if not any(isinstance(each, Checkpoints) and each.asked for each in module.trainer.callbacks):
+    if not any(isinstance(each, Checkpoints) and each.request.asked for each in module.trainer.callbacks):
         os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -428,6 +430,19 @@ def test_a_process_that_never_joins_is_counted(folder, tmp_path):
         assert words in str(failure.value)
         assert "is dokhae running on every node" in str(failure.value)
     assert not (tmp_path / "run").exists()
+
+
+def interrupted_soon(rank, changes):
+    threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    return train(rank, changes)
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_ctrl_c_is_heard_while_others_are_waited_for(missing, folder, tmp_path):
+    begun = time.monotonic()
+    (ended,) = run(2, interrupted_soon, settings(folder, tmp_path / "run"), missing=[missing])
+    assert isinstance(ended.error, KeyboardInterrupt)
+    assert time.monotonic() - begun < PATIENCE / 2
 
 
 def test_a_time_to_wait_that_is_no_number_is_refused(folder, tmp_path):

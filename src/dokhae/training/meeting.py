@@ -27,6 +27,7 @@ JOIN = "DOKHAE_JOIN_SECONDS"
 DEFAULT_JOIN_SECONDS = 600.0
 # the longest that a process waits for others that are alive: one of them may be preparing the data of all
 WAIT = timedelta(hours=24)
+PAUSE = 0.05  # seconds between two looks whether others are there
 
 
 class LostProcess(TrainingError):
@@ -116,13 +117,17 @@ def _meet(environment: Environment, rank: int, size: int) -> tuple[str, Store]:
     """
     seconds = join_seconds()
     deadline, word = time.monotonic() + seconds, uuid.uuid4().hex
-    address = f"{environment.main_address}:{environment.main_port}"
+    host, port = environment.main_address, environment.main_port
+    address = f"{host}:{port}"
     attempt, joined_by = None, 1
+    is_master = rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
     try:
+        if not is_master:
+            await_server(host, port, seconds)
         store = TCPStore(
-            environment.main_address,
-            environment.main_port,
-            is_master=rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True",
+            host,
+            port,
+            is_master=is_master,
             wait_for_workers=False,
             multi_tenant=True,
             timeout=timedelta(seconds=seconds),
@@ -140,12 +145,29 @@ def _meet(environment: Environment, rank: int, size: int) -> tuple[str, Store]:
                 meant = json.loads(_read(store, f"dokhae/{attempt}/all") or "[]")
                 if word in meant:
                     return f"dokhae/{attempt}", store
-            time.sleep(0.05)
+            time.sleep(PAUSE)
     except DistError as error:
         reason = " ".join(str(error).split())[:120]
         raise SettingsError(f"process {rank} of {size} cannot reach {address} ({reason}); {_advice(seconds)}") from None
     raise SettingsError(f"{joined_by} of {size} processes have joined at {address} within {seconds:g} s; "
                         f"{_advice(seconds)}")  # fmt: skip
+
+
+def await_server(host: str, port: int, seconds: float) -> None:
+    """Wait until somebody listens there: while torch connects, no signal is heard, and its time is not kept.
+
+    DistError, as torch's own connecting has it, where nobody does in time.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            with socket.create_connection((host, port), timeout=max(left, 0.1)):
+                return
+        except OSError as error:  # also of a name that is not known yet
+            if left < PAUSE:
+                raise DistError(f"{error.strerror or error}, for {seconds:g} s") from None
+            time.sleep(PAUSE)
 
 
 def _read(store: Store, key: str) -> str | None:

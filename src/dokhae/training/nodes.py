@@ -11,7 +11,7 @@ from datetime import timedelta
 from torch.distributed import DistError, Store, TCPStore  # type: ignore[attr-defined]
 
 from dokhae.errors import SettingsError
-from dokhae.training.meeting import join_seconds
+from dokhae.training.meeting import await_server, join_seconds
 
 VARIABLES = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK")  # as torch names them
 
@@ -48,6 +48,8 @@ class Nodes:
         SettingsError where this is the first one, and cannot open its port; DistError where that one does not come.
         """
         try:
+            if not self.is_host:
+                await_server(self.host, self.port, join_seconds())
             self._store = TCPStore(
                 self.host,
                 self.port,
