@@ -14,7 +14,8 @@ import pytest
 import dokhae
 
 SOURCES = Path(dokhae.__file__).parent
-COMMON = frozenset({"errors", "files", "types", "records", "progress", "patience"})  # ground that every room stands on
+# ground that every room stands on
+COMMON = frozenset({"errors", "files", "types", "records", "progress", "patience", "stopping"})
 COMMON_THIRD = frozenset({"yaml", "rich"})
 EVERYTHING = frozenset(path.stem for path in SOURCES.iterdir() if path.suffix in ("", ".py") and path.stem[0] != "_")
 HEAVY = (
@@ -40,6 +41,7 @@ ROOMS = {
     "records": Room(),
     "progress": Room(),
     "patience": Room(),
+    "stopping": Room(),
     "data": Room(third="bs4 lxml pyarrow", late_third="httpx2"),
     "korean": Room(third="numpy", late_third="kiwipiepy mecab httpx2"),
     "pages": Room(ours="korean", third="numpy"),

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from dokhae import progress
-from dokhae.progress import clock, track
+from dokhae.progress import clock, give_up, say, track
 
 
 @pytest.fixture
@@ -108,3 +110,43 @@ def test_a_bar_shows_bytes_in_megabytes(capsys, monkeypatch):
     with track("train.json", 30_288_272, unit=progress.BYTES) as update:
         update(20_000_000)
     assert "20.0/30.3 MB" in capsys.readouterr().err
+
+
+@pytest.fixture
+def unread():
+    """A stream that nobody reads any more, as after `| head`, or `| tee` that the same Ctrl-C has ended."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w", encoding="utf-8") as stream:
+        yield stream
+
+
+def test_lines_that_nobody_reads_are_no_error(unread, wait, monkeypatch):
+    monkeypatch.setattr("sys.stderr", unread)
+    with track("predict", 100) as update:
+        for done in (10, 20, 30):
+            wait(20)
+            update(done)
+    os.write(unread.fileno(), b"nothing fails here any more")
+
+
+def test_a_full_disk_below_stderr_is_no_error_and_stays_what_is_written_to(monkeypatch):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        monkeypatch.setattr("sys.stderr", full)
+        say("lost\n")
+        with pytest.raises(OSError, match="No space"):  # with room again, what is said later will be there
+            os.write(full.fileno(), b"more")
+        give_up(full.fileno())  # or closing it fails
+
+
+def test_a_bar_on_a_terminal_that_is_closed_is_no_error(monkeypatch):
+    master, slave = os.openpty()
+    with open(slave, "w", encoding="utf-8") as stream:
+        monkeypatch.setattr("sys.stderr", stream)
+        with track("train", 100) as update:
+            update(10)
+            assert b"train" in os.read(master, 1000)
+            os.close(master)
+            with pytest.raises(OSError, match="Input/output error"):
+                os.write(slave, b"x")
+            update(100, "the end")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TextIO, cast
 
 SECONDS_BETWEEN_LINES = 15.0
 BYTES = " bytes"  # the unit that is shown in megabytes
@@ -37,7 +41,7 @@ def _bar(label: str, total: int, unit: str) -> Iterator[Update]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=Console(file=cast(TextIO, _Forgiving(sys.stderr)))) as progress:
         task = progress.add_task(label, total=total, note="", amount=_amount(0, total, unit))
 
         def update(done: int, note: str = "", news: bool = False) -> None:
@@ -60,10 +64,41 @@ def _lines(label: str, total: int, unit: str) -> Update:
             if before < done < total:
                 clocked = f"{clock((now - since) / (done - before) * (total - done))} left"
             parts = (f"{label}: {_amount(done, total, unit)}", clocked, note)
-            sys.stderr.write("  ".join(part for part in parts if part) + "\n")
-            sys.stderr.flush()
+            say("  ".join(part for part in parts if part) + "\n")
 
     return update
+
+
+class _Forgiving(io.TextIOBase):
+    """A stream for rich to draw on, which never fails."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        say(text, self.stream)
+        return len(text)
+
+    def isatty(self) -> bool:
+        return self.stream.isatty()
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Write to stderr at once. The work goes on where nobody reads it any more, and nothing is said from then on."""
+    stream = stream or sys.stderr
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError as error:
+        if error.errno in (errno.EIO, errno.EPIPE):  # a closed terminal; a pipe whose reader has left
+            give_up(stream.fileno())
+
+
+def give_up(descriptor: int) -> None:
+    """Throw away what is still written to a descriptor."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 def _amount(done: int, total: int, unit: str) -> str:

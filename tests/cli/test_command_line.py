@@ -14,6 +14,7 @@ import pytest
 
 from dokhae import __version__, cli
 from dokhae.cli import VERBS
+from dokhae.stopping import TERMINATING
 
 HEAVY = ("torch", "transformers", "lightning", "matplotlib", "pyarrow", "httpx2")
 
@@ -128,13 +129,14 @@ def test_ctrl_c_ends_with_130(dokhae, monkeypatch):
     assert (outcome.code, outcome.err) == (130, "dokhae: interrupted\n")
 
 
-def test_sigterm_does_as_ctrl_c(dokhae, monkeypatch):
+@pytest.mark.parametrize("number", TERMINATING)
+def test_what_terminates_does_as_ctrl_c(number, dokhae, monkeypatch):
     """So that what is temporary goes, and what is half-written."""
-    before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr("dokhae.evaluation.read", lambda *_: signal.raise_signal(signal.SIGTERM))
+    before = signal.getsignal(number)
+    monkeypatch.setattr("dokhae.evaluation.read", lambda *_: signal.raise_signal(number))
     outcome = dokhae("evaluate", "d.json", "p.json", "--benchmark", "squad-1.1")
     assert (outcome.code, outcome.err) == (130, "dokhae: interrupted\n")
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is before
 
 
 def test_a_signal_that_is_ignored_stays_so(dokhae, monkeypatch):

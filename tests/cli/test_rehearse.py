@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 
 import pytest
 
+from dokhae.stopping import ASKING
 from export.small_bundles import ANSWERS, Wanted, ended, make_small
 from waiting import wait_until
 
@@ -89,7 +89,7 @@ def test_tables_are_refused(dokhae, small, tmp_path, name):
     assert outcome.err.endswith(f"{name}: leaderboards give .json files; `dokhae data convert` makes one of it\n")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", ASKING)
 def test_after_ctrl_c_nothing_is_left(tmp_path, number):
     note = tmp_path / "pid"
     hang = f"import os, time; Path({str(note)!r}).write_text(str(os.getpid())); time.sleep(60)"

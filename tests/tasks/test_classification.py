@@ -117,7 +117,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(encoder, tmp_path, monkeypatc
     tasks.train(config(encoder, data, tmp_path / "whole", task="mrpc"), show=False)
 
     def stop_at_three(module, part, index):
-        asked = next(each for each in module.trainer.callbacks if isinstance(each, Checkpoints)).asked
+        asked = next(each for each in module.trainer.callbacks if isinstance(each, Checkpoints)).request.asked
         if module.global_step == 2 and not asked:
             os.kill(os.getpid(), signal.SIGINT)
         return step_of(module, part, index)

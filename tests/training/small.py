@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 from pathlib import Path
 from unittest import mock
 
@@ -62,3 +63,20 @@ def made_fast_as_on_a_gpu():
 
     with mock.patch.object(TrainingModule, "on_fit_start", start_on_gpu):
         yield
+
+
+def command(folder, out, epochs, *more):
+    """Words that train on what lies in the folder, in two processes unless more words say otherwise."""
+    return [
+        sys.executable, "-m", "dokhae", "train", "--benchmark", "korquad-1.0", "--model", str(folder / "encoder"),
+        "--train", str(folder / "few.json"), "--dev", str(folder / "few.json"), "--out", str(out), "--device", "cpu",
+        "--precision", "fp32", "--batch_size", "2", "--max_length", "64", "--step", "16", "--max_question_length",
+        "24", "--learning_rate", "1e-3", "--keep.best_by", "loss", "--checkpoint_every", "1",
+        "--epochs", str(epochs), "--devices", "2", *more,
+    ]  # fmt: skip
+
+
+def step_of(out):
+    """The step that was saved last, 0 before the first."""
+    last = out / "checkpoints" / "last.ckpt"
+    return torch.load(last, weights_only=True)["global_step"] if last.exists() else 0

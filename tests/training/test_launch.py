@@ -20,12 +20,13 @@ import torch
 
 import dokhae
 from dokhae.errors import SettingsError
+from dokhae.stopping import ASKING
 from dokhae.training import KeepConfig, worker
 from dokhae.training.checkpoints import Interrupted
 from dokhae.training.processes import Failure
 from dokhae.training.worker import ASKED, Order, verdict_in, work
 from tiny_models import make_model
-from training.small import FEW, config, equal, weights, write_squad
+from training.small import FEW, command, config, equal, step_of, weights, write_squad
 from training.world import PATIENCE, PROCESSES, results, run
 from waiting import wait_until
 
@@ -39,16 +40,6 @@ def folder(tmp_path_factory):
     make_model("bert", folder / "encoder")
     write_squad(folder / "few.json", FEW)
     return folder
-
-
-def command(folder, out, epochs, *more):
-    return [
-        sys.executable, "-m", "dokhae", "train", "--benchmark", "korquad-1.0", "--model", str(folder / "encoder"),
-        "--train", str(folder / "few.json"), "--dev", str(folder / "few.json"), "--out", str(out), "--device", "cpu",
-        "--precision", "fp32", "--batch_size", "2", "--max_length", "64", "--step", "16", "--max_question_length",
-        "24", "--learning_rate", "1e-3", "--keep.best_by", "loss", "--checkpoint_every", "1",
-        "--epochs", str(epochs), "--devices", "2", *more,
-    ]  # fmt: skip
 
 
 class Started:
@@ -81,11 +72,6 @@ def command_of(pid):
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:  # it has ended meanwhile
         return b""
-
-
-def step_of(out):
-    last = out / "checkpoints" / "last.ckpt"
-    return torch.load(last, weights_only=True)["global_step"] if last.exists() else 0
 
 
 def train(rank, changes):
@@ -160,16 +146,16 @@ def test_a_process_that_is_killed_is_started_again_from_the_last_checkpoint(who,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", ASKING)
 def test_ctrl_c_saves_the_last_step_and_resuming_ends_with_the_same_weights(number, folder, tmp_path):
     whole, out = folder / f"stopped-{number}", tmp_path / "run"
     results(run(2, train, config(folder / "encoder", folder / "few.json", whole, epochs=100, **SETTINGS)))
     started = Started(command(folder, out, 100), tmp_path)
     started.wait_until(lambda: step_of(out) >= 3)
-    if number == signal.SIGINT:  # as a terminal does: to all of them
-        os.killpg(started.process.pid, number)
-    else:
+    if number == signal.SIGTERM:
         os.kill(started.process.pid, number)
+    else:  # as a terminal does: to all of them
+        os.killpg(started.process.pid, number)
     code, said = started.end()
     assert code == 130
     assert "Traceback" not in said

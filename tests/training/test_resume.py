@@ -13,6 +13,7 @@ import torch
 
 import dokhae
 from dokhae.errors import DataError, DokhaeError, SettingsError
+from dokhae.stopping import ASKING
 from dokhae.training import KeepConfig, OptimizerConfig
 from dokhae.training.checkpoints import Checkpoints, Interrupted
 from dokhae.training.fit import alone_in
@@ -31,7 +32,7 @@ def ask_to_stop_at(step, monkeypatch):
     def step_and_stop(module, windows, index):
         if module.global_step == step - 1:
             checkpoints = next(each for each in module.trainer.callbacks if isinstance(each, Checkpoints))
-            if not checkpoints.asked:
+            if not checkpoints.request.asked:
                 os.kill(os.getpid(), signal.SIGINT)
         return train(module, windows, index)
 
@@ -75,7 +76,7 @@ def test_ctrl_c_saves_and_resuming_ends_with_the_same_weights(changes, stops, tm
         pytest.param(1.5, "stopped after step 4 of 4; go on with", id="in the middle of one"),
     ],
 )
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", ASKING)
 def test_ctrl_c_in_the_last_validation_stops_before_the_scoring(epochs, message, number, tmp_path, monkeypatch):
     data = write_squad(tmp_path / "few.json", FEW)
     out = tmp_path / "run"
@@ -97,10 +98,10 @@ def test_ctrl_c_in_the_last_validation_stops_before_the_scoring(epochs, message,
 
 
 def test_ctrl_c_gives_the_signals_back(tmp_path):
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    before = [signal.getsignal(number) for number in ASKING]
     data = write_squad(tmp_path / "few.json", FEW)
     dokhae.train(config(make_model("bert", tmp_path / "encoder"), data, tmp_path / "run", epochs=1), show=False)
-    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    assert [signal.getsignal(number) for number in ASKING] == before
 
 
 @pytest.mark.parametrize("epochs", [1, 1.5])
@@ -168,12 +169,12 @@ def test_stopping_twice_within_an_accumulation_ends_with_the_same_weights(tmp_pa
     for stop in (1, 3):
         with monkeypatch.context() as patch:
             ask_to_stop_at(stop, patch)
-            handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+            handlers = [signal.getsignal(number) for number in ASKING]
             with pytest.raises(DokhaeError, match="stopped after step"):
                 dokhae.train(config(model, data, out, **settings), show=False) if stop == 1 else dokhae.resume(
                     out, show=False
                 )
-            assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+            assert [signal.getsignal(number) for number in ASKING] == handlers
     dokhae.resume(out, show=False)
     assert equal(weights(out), weights(tmp_path / "whole"))
 

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from types import ModuleType
@@ -18,7 +15,9 @@ from typing import Any
 
 from dokhae import __version__
 from dokhae.errors import DokhaeError
+from dokhae.progress import give_up, say
 from dokhae.records import nearest
+from dokhae.stopping import interrupted_by_signals
 
 TITLE = f"dokhae {__version__} (독해): extractive question answering, Korean and English"
 VERBS = {
@@ -48,11 +47,11 @@ NOTE = "Every verb takes --config FILE.yaml with the same\nnames; options on the
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb. Returns 0, 2 for a mistake that the user can mend, 130 after Ctrl-C or SIGTERM."""
+    """Run one verb. Returns 0, 2 for a mistake that the user can mend, 130 after Ctrl-C, SIGTERM or SIGHUP."""
     args = list(sys.argv[1:] if arguments is None else arguments)
     _speak_utf8()
     try:
-        with _stopped_by_sigterm():
+        with interrupted_by_signals():  # a training has a handler of its own while it runs
             code = _run(args)
             sys.stdout.flush()
         return code
@@ -156,25 +155,8 @@ def _log_on_stderr() -> Iterator[None]:
         log.setLevel(level)
 
 
-@contextlib.contextmanager
-def _stopped_by_sigterm() -> Iterator[None]:
-    """SIGTERM does what Ctrl-C does, so that what is temporary goes either way, unless it is ignored.
-
-    Only the main thread may. A training has a handler of its own while it runs.
-    """
-    before = signal.getsignal(signal.SIGTERM)
-    if threading.current_thread() is not threading.main_thread() or before in (signal.SIG_IGN, None):
-        yield
-        return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _fail(message: str, code: int) -> int:
-    sys.stderr.write(f"dokhae: {message}\n")
+    say(f"dokhae: {message}\n")
     return code
 
 
@@ -183,7 +165,7 @@ def _give_up_stdout() -> None:
     try:
         sys.stdout.flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up(sys.stdout.fileno())
 
 
 def _speak_utf8() -> None:

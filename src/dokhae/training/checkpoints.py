@@ -6,11 +6,8 @@ import contextlib
 import io
 import math
 import multiprocessing
-import os
-import signal
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
@@ -21,6 +18,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from dokhae.errors import DataError, DokhaeError, TrainingError
 from dokhae.files import atomic_path
+from dokhae.stopping import Request, answer, hearing
 from dokhae.training.identity import KEY, Identity
 from dokhae.training.processes import Processes
 from dokhae.training.run_config import RunConfig, Watch
@@ -90,9 +88,9 @@ class AtomicCheckpoints(TorchCheckpointIO):
 class Checkpoints(pl.Callback):
     """The last checkpoint, after each epoch and as often as the config says, and the k best by a dev score.
 
-    Ctrl-C or SIGTERM: the optimizer step is finished, the last checkpoint saved, and Interrupted raised. A second one
-    stops at once. Lightning's own ModelCheckpoint is not used: its two copies (last, best) resume differently from
-    the middle and the end of an epoch.
+    Ctrl-C, SIGTERM or a closed terminal: the optimizer step is finished, the last checkpoint saved, and Interrupted
+    raised. Once more stops at once. Lightning's own ModelCheckpoint is not used: its two copies (last, best) resume
+    differently from the middle and the end of an epoch.
     """
 
     def __init__(
@@ -108,8 +106,8 @@ class Checkpoints(pl.Callback):
         self.io = AtomicCheckpoints(identity)
         self.folder = config.out / "checkpoints"
         self.best: list[tuple[float, str]] = []  # (score, higher is better; file name), best first
-        self.asked = False
-        self._heard: list[signal.Signals] = []
+        self.request = Request()
+        self._hear: Callable[[], None] = lambda: None
         self._stepped = 0
         self._saved = -1
         self._saved_at = time.monotonic()
@@ -132,27 +130,10 @@ class Checkpoints(pl.Callback):
     def listening(self) -> Iterator[None]:
         """Take the signals for the block, but those that are ignored (a launcher passes Ctrl-C on as SIGTERM).
 
-        Only the main thread may, so a training in another thread has none of this.
-
         Not by Lightning's hooks: none of them comes last both after a training that ended and after one that failed.
         """
-        if threading.current_thread() is not threading.main_thread():
+        with hearing(self._ask) as self._hear:
             yield
-            return
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.getsignal(number) for number in numbers}
-        self._heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
-        try:
-            self._hear()
-            yield
-        finally:
-            for number in self._heard:
-                signal.signal(number, before[number])
-            self._heard = []
-
-    def _hear(self) -> None:
-        for number in self._heard:
-            signal.signal(number, self._ask)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """A resumed run is between two steps; and one that had stopped early does not start again."""
@@ -172,7 +153,7 @@ class Checkpoints(pl.Callback):
         if trainer.global_step == before or trainer.is_last_batch:
             return
         # by what all have said: a signal that comes while it is saved is only this process's, and for the next step
-        asked, is_time = self.processes.any(self.asked, self._is_time(trainer.global_step))  # clocks differ
+        asked, is_time = self.processes.any(self.request.asked, self._is_time(trainer.global_step))  # clocks differ
         if asked or is_time:
             self.save_last(trainer)
         if asked:
@@ -246,17 +227,17 @@ class Checkpoints(pl.Callback):
         return by_time or (every is not None and step % every == 0)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        first = self.request.hear(number)
+        if self.request.at_once:
             raise Interrupted(f"stopped at once; {self.config.go_on}")
-        self.asked = True
         # who launches processes says so itself: it also stops those that are left where another one was killed
         launched = multiprocessing.parent_process() is not None
-        if self.processes.first and not launched:  # not sys.stderr: the signal may have come while that was written to
-            os.write(2, b"\nstopping: this step is finished and saved first (once more stops at once)\n")
+        if first and self.processes.first and not launched:
+            answer("stopping: this step is finished and saved first (once more stops at once)")
 
     def stop_if_asked(self, trainer: pl.Trainer) -> None:
         """Raise Interrupted where a process was asked to stop, also after the last step: scoring takes its time too."""
-        asked = self.processes.any(self.asked)[0]
+        asked = self.processes.any(self.request.asked)[0]
         with self.processes.together():
             if asked:
                 raise Interrupted(f"stopped after step {trainer.global_step} of {self.steps}; {self.config.go_on}")

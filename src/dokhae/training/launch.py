@@ -16,6 +16,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
@@ -29,6 +30,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from dokhae.errors import SettingsError, TrainingError
 from dokhae.model.devices import choose_device
+from dokhae.stopping import HANGING_UP, Request, answer, hearing
 from dokhae.training.checkpoints import Interrupted
 from dokhae.training.cluster import Asked, asked, check_devices
 from dokhae.training.meeting import JOIN, join_seconds
@@ -70,7 +72,7 @@ class Launched:
     """torch's agent in a thread, so that the signals stay ours: it would kill all processes 30 seconds after one."""
 
     def __init__(self, order: Order) -> None:
-        self.order, self.asked = order, False
+        self.order, self.request = order, Request()
         self._results: dict[int, Any] = {}
         self._error: BaseException | None = None
         self._signalled: set[int] = set()
@@ -81,14 +83,16 @@ class Launched:
 
     def results(self) -> dict[int, Any]:
         """What each process of this machine has returned, by rank; errors as of launch()."""
-        with _environment({OWN_STORE: "1"}), _silent_agent(), self._listening():
+        with hearing(signal.SIG_IGN, HANGING_UP):  # a closed terminal would end it, and its next one complains of that
+            resource_tracker.ensure_running()
+        with _environment({OWN_STORE: "1"}), _silent_agent(), hearing(self._ask):
             thread = threading.Thread(target=self._run, name="agent", daemon=True)  # it may wait for other nodes
             thread.start()
-            while thread.is_alive() and not (self.asked and self._nobody()):
+            while thread.is_alive() and not (self.request.asked and self._nobody()):
                 thread.join(0.2)
-                if self.asked:
+                if self.request.asked:
                     self._pass_on()  # also to those that were being started meanwhile
-        if self.asked and self._error is None and not self._results:
+        if self.request.asked and self._error is None and not self._results:
             raise self._explained(KeyboardInterrupt())
         if self._error is not None and not verdict_in(self.order.folder):
             raise self._explained(self._error)
@@ -121,26 +125,12 @@ class Launched:
             logs_specs=DefaultLogsSpecs(log_dir=str(self.order.folder)),
         )
 
-    @contextlib.contextmanager
-    def _listening(self) -> Iterator[None]:
-        """Pass Ctrl-C and SIGTERM on; only the main thread may."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:  # once more stops at once
+        if self.request.hear(number):
+            answer("stopping (once more stops at once)")
+        if self.request.at_once:
             self._signalled.clear()
             self._ends_at = time.monotonic() + SECONDS_TO_END
-        else:  # not sys.stderr: the signal may have come while it was being written to
-            os.write(2, b"\nstopping (once more stops at once)\n")
-        self.asked = True
 
     def _pass_on(self) -> None:
         (self.order.folder / ASKED).touch()  # before a process is stopped, so that it knows why
@@ -163,7 +153,7 @@ class Launched:
 
     def _explained(self, error: BaseException) -> BaseException:
         config, go_on = self.order.config, self.order.config.go_on
-        if self.asked:
+        if self.request.asked:
             return Interrupted(f"stopped; {go_on}")
         if isinstance(error, RendezvousTimeoutError | RendezvousConnectionError | DistError):
             joined = self._nodes.joined(config.nodes) if self._nodes else 1

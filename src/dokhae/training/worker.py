@@ -19,6 +19,7 @@ from typing import Any
 
 from dokhae.errors import DokhaeError
 from dokhae.files import atomic_path
+from dokhae.stopping import ASKING, interrupt
 from dokhae.training.checkpoints import Interrupted
 from dokhae.training.cluster import Asked
 from dokhae.training.meeting import LostProcess
@@ -47,8 +48,8 @@ def work(order: Order) -> Any:  # noqa: ANN401 - what the task returns, a Failur
     """
     if (order.folder / VERDICT).exists():  # the agent cannot tell a mistake in the settings from a crash
         return None
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all; who has launched us passes it on
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in ASKING:  # a terminal tells all of Ctrl-C and of its end; who has launched us passes it on as SIGTERM
+        signal.signal(number, interrupt if number == signal.SIGTERM else signal.SIG_IGN)
     launcher, ended = multiprocessing.parent_process(), threading.Event()
     assert launcher is not None, "a process of its own"
     threading.Thread(target=_stop_without, args=(launcher, ended, order.folder), name="launcher", daemon=True).start()

@@ -10,13 +10,14 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from dokhae.errors import DokhaeError
 from dokhae.export.rehearsal import measured
+from dokhae.progress import say
 
 LAST = 20  # lines that are kept of what a command has said
 
@@ -80,7 +81,7 @@ def _pass_on(lines: IO[str], last: deque[str]) -> None:
     with lines:
         for line in lines:
             last.append(line.rstrip())
-            sys.stderr.write(f"  {line}")
+            say(f"  {line}")
 
 
 def _end(process: subprocess.Popen[str]) -> None:
@@ -105,18 +106,3 @@ def _usage(report: Path, last: Sequence[str], what: str) -> Usage:
 
 def _end_of(last: Sequence[str]) -> str:
     return next((line.strip() for line in reversed(last) if line.strip()), "it said nothing")
-
-
-@contextlib.contextmanager
-def stopped_by_signals() -> Iterator[None]:
-    """SIGTERM, and a terminal that is closed, do what Ctrl-C does, so that what is temporary goes either way."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {name: signal.signal(getattr(signal, name), signal.default_int_handler) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)

@@ -14,7 +14,6 @@ from typing import Literal
 from dokhae import benchmarks
 from dokhae.errors import DataError, SettingsError
 from dokhae.export.manifest import Manifest, changed
-from dokhae.export.rehearsal.commands import stopped_by_signals
 from dokhae.export.rehearsal.docker import container, refuse_without_engine
 from dokhae.export.rehearsal.places import HOW_TO_GET_WHEELS, Place, with_packages_from, with_packages_here
 from dokhae.export.rehearsal.questions import refuse_other_files
@@ -24,6 +23,7 @@ from dokhae.export.rehearsal.unpacking import size_of, unpack
 from dokhae.export.rehearsal.verdict import verdict
 from dokhae.export.requirements import python_version
 from dokhae.files import make_folder, sha256
+from dokhae.stopping import interrupted_by_signals
 
 log = logging.getLogger("dokhae")
 Packages = Path | Literal["here", "docker"] | None  # a folder of wheels, this interpreter's, or a container's
@@ -39,7 +39,7 @@ def rehearse(bundle: Path, data: Path, packages: Packages, timeout: float, keep:
     _check_packages(packages)
     if not timeout > 0:
         raise SettingsError(f"timeout is {timeout:g} s; it has to be more than 0")
-    with stopped_by_signals(), _work(keep) as work:
+    with interrupted_by_signals(), _work(keep) as work:
         log.info("unpacking %s, and checking each of its files", bundle)
         folder, manifest = unpack(bundle, work)
         sizes = bundle.stat().st_size, size_of(folder)
