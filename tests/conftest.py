@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,15 @@ import pytest
 from speed.shared import shared_file
 
 from dokhae.errors import DataError
+from dokhae.stopping import ASKING
+
+
+def pytest_configure() -> None:
+    """Signals that are ignored where tests are started (nohup, a shell in the background) are what some are about."""
+    usual = {number: signal.SIG_DFL for number in ASKING} | {signal.SIGINT: signal.default_int_handler}
+    for number, handler in usual.items():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_collection_finish() -> None:
