@@ -130,6 +130,14 @@ def test_lines_that_nobody_reads_are_no_error(unread, wait, monkeypatch):
     os.write(unread.fileno(), b"nothing fails here any more")
 
 
+def test_a_process_without_streams_says_nothing(monkeypatch, wait):
+    monkeypatch.setattr("sys.stderr", None)
+    with track("predict", 100) as update:
+        update(10)
+        wait(20)
+        update(100)
+
+
 def test_a_full_disk_below_stderr_is_no_error_and_stays_what_is_written_to(monkeypatch):
     with open("/dev/full", "w", encoding="utf-8") as full:
         monkeypatch.setattr("sys.stderr", full)

@@ -20,7 +20,7 @@ Update = Callable[..., None]  # update(done, note="", news=False); news: a note 
 @contextmanager
 def track(label: str, total: int, show: bool = True, unit: str = "") -> Iterator[Update]:
     """A function update(done, note, news) for the block; it draws how much of `total` is done and the time left."""
-    if not show or total < 1:
+    if not show or total < 1 or sys.stderr is None:  # as of a process without streams
         yield lambda done, note="", news=False: None
     elif sys.stderr.isatty():
         with _bar(label, total, unit) as update:

@@ -159,6 +159,16 @@ def test_a_reader_that_leaves_is_no_error():
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize(("words", "code"), [(["--help"], 0), (["nonsense"], 2)])
+def test_closed_streams_are_no_error_and_no_file_takes_their_place(words, code):
+    opened = "import os, sys; from dokhae.cli import main; code = main(sys.argv[1:])"
+    opened += "; sys.exit(code if os.open(os.devnull, os.O_RDONLY) > 2 else 3)"
+    ended = subprocess.run(
+        [sys.executable, "-c", opened, *words], preexec_fn=lambda: os.closerange(0, 3), timeout=60
+    )  # fmt: skip
+    assert ended.returncode == code
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_under_stdout_is_told():
     with open("/dev/full", "w") as full:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
@@ -49,6 +50,7 @@ NOTE = "Every verb takes --config FILE.yaml with the same\nnames; options on the
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Returns 0, 2 for a mistake that the user can mend, 130 after Ctrl-C, SIGTERM or SIGHUP."""
     args = list(sys.argv[1:] if arguments is None else arguments)
+    _open_what_is_closed()
     _speak_utf8()
     try:
         with interrupted_by_signals():  # a training has a handler of its own while it runs
@@ -166,6 +168,19 @@ def _give_up_stdout() -> None:
         sys.stdout.flush()
     except OSError:
         give_up(sys.stdout.fileno())
+
+
+def _open_what_is_closed() -> None:
+    """In place of standard streams that were closed (`2>&-`), have some that go nowhere.
+
+    What is opened next would get the number of one of them, and take up what torch or a signal's handler says there.
+    """
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(opened, True)
+    os.close(opened)
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", closefd=False))
 
 
 def _speak_utf8() -> None:
