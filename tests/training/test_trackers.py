@@ -7,10 +7,13 @@ import struct
 from importlib.util import find_spec
 
 import pytest
+from lightning.pytorch.loggers.logger import DummyLogger
 
 import dokhae
 from dokhae.errors import MissingExtra, TrainingError
-from dokhae.training import TrackConfig
+from dokhae.training import TrackConfig, trackers
+from dokhae.training.checkpoints import Interrupted
+from dokhae.training.trackers import Tracked
 from tiny_models import make_model
 from training.small import FEW, config, write_squad
 from training.test_resume import train_and_stop
@@ -43,6 +46,42 @@ def test_a_tracker_that_is_not_installed_names_its_extra_before_anything_else(na
     with pytest.raises(MissingExtra, match=rf"--track\.{name} needs .*pip install 'dokhae\[{name}\]'"):
         dokhae.train(settings(name), show=False)
     assert not settings(name).out.exists()
+
+
+class Gone(DummyLogger):
+    """A tracker whose server takes so many metrics, and then no more."""
+
+    def __init__(self, takes, error=None):
+        super().__init__()
+        self.takes, self.error, self.asked = takes, error or OSError("the server is gone\nmore of it"), 0
+
+    def log_metrics(self, metrics, step=None):
+        self.asked += 1
+        if self.asked > self.takes:
+            raise self.error
+
+
+@pytest.mark.parametrize("takes", [0, 2])
+def test_a_tracker_that_is_gone_is_told_once_and_the_training_goes_on(takes, settings, monkeypatch, caplog):
+    server = Gone(takes)
+    monkeypatch.setitem(trackers.TRACKERS, "mlflow", ("MLflow", "MLFLOW_TRACKING_URI", lambda *_: server))
+    monkeypatch.setattr(trackers, "find_spec", lambda name: True)
+    caplog.set_level("WARNING", logger="dokhae")
+    dokhae.train(settings("mlflow"), show=False)
+    assert server.asked == takes + 1
+    out = settings("mlflow").out
+    assert [record.getMessage() for record in caplog.records if "MLflow" in record.getMessage()] == [
+        "MLflow cannot be told any more of this run, which goes on: the server is gone; "
+        f"all metrics are in {out / 'metrics.csv'}"
+    ]
+    assert json.loads((out / "run.json").read_text())["status"] == "finished"
+    assert (out / "metrics.csv").read_text().count("\n") > 3
+
+
+def test_a_tracker_in_the_middle_of_being_told_does_not_swallow_ctrl_c(tmp_path):
+    tracker = Tracked("MLflow", Gone(0, Interrupted("stopped at once")), tmp_path)
+    with pytest.raises(Interrupted):
+        tracker.log_metrics({"loss": 1.0}, 1)
 
 
 def told_mlflow(out):
@@ -105,3 +144,18 @@ def test_a_server_that_cannot_be_reached_is_one_error(settings, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(TrainingError, match="MLflow cannot be told of this run: .*; see MLFLOW_TRACKING_URI"):
         dokhae.train(settings("mlflow"), show=False)
+
+
+@pytest.mark.slow
+def test_a_store_that_goes_away_ends_no_training(settings, tmp_path, caplog):
+    pytest.importorskip("mlflow")
+    told = []
+
+    def lose(step, scores):
+        told.append(step)
+        (tmp_path / "mlruns").rename(tmp_path / "away")
+        (tmp_path / "mlruns").touch()
+
+    caplog.set_level("WARNING", logger="dokhae")
+    dokhae.train(settings("mlflow"), show=False, watch=lambda *given: None if told else lose(*given))
+    assert told and caplog.text.count("MLflow cannot be told any more of this run, which goes on") == 1
