@@ -113,6 +113,32 @@ def test_layers_that_share_weights_and_padded_models_stay_in_mixed_precision(fam
     assert all("forward" not in vars(module) for module in model.modules())
 
 
+def check_gradients(model):
+    model.activation_checkpointing_enable()
+
+
+def share_a_weight(model):
+    first, second = layers_of(model)
+    second.output.dense = first.output.dense
+
+
+def have_one_layer_twice(model):
+    layers_of(model)[1] = model.base_model.encoder.layer[1] = layers_of(model)[0]
+
+
+@pytest.mark.parametrize("change", [check_gradients, share_a_weight, have_one_layer_twice])
+def test_so_do_layers_that_are_run_again_on_the_way_back_or_share_a_weight(change, tmp_path, caplog):
+    """Copies are there on the way ahead alone; and a recorded pass writes each gradient to one place."""
+    caplog.set_level("INFO", logger="dokhae")
+    model = made(tmp_path)
+    change(model)
+    plain = copy.deepcopy(model)
+    assert lower_layers(model, BF16) == [] and model.training
+    assert "in mixed precision, for the layers do not take torch.bfloat16: they " in caplog.text
+    assert all("forward" not in vars(layer) for layer in layers_of(model))
+    alike(learn(model), learn(plain))
+
+
 @pytest.mark.parametrize(
     "spoilt",
     [lambda states: states @ torch.eye(states.shape[-1]), lambda states: states * (-1 if states.dtype == BF16 else 1)],

@@ -112,6 +112,15 @@ def test_models_that_look_across_the_seam_are_padded(fresh, family):
     assert not is_packed(model) and not model.training
 
 
+@pytest.mark.parametrize("kind", ["dynamic", "longrope"])
+def test_positions_that_turn_by_the_longest_window_are_not_packed(fresh, kind):
+    """However long the windows are that the model is asked about."""
+    model = plain(fresh("modernbert"))
+    rope = {"rope_type": kind, "rope_theta": 1e4}
+    model.config.rope_parameters = {"full_attention": rope, "sliding_attention": rope}
+    assert not pack(model)
+
+
 def test_asking_draws_nothing_and_leaves_the_mode(fresh):
     model = fresh("bert")
     for training in (True, False):

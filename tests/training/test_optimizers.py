@@ -70,6 +70,22 @@ def test_each_layer_learns_slower_than_the_one_above_it(tmp_path):
         assert rate == pytest.approx(expected, rel=1e-12), name
 
 
+@pytest.mark.parametrize("kind", ["bert", "xlnet", "mpnet", "modernbert"])
+def test_biases_of_any_number_of_dimensions_and_normalisation_are_not_decayed(kind, tmp_path):
+    """XLNet adds biases to its queries, (heads, size); MPNet has a table of them."""
+    model = untrained(kind)
+    names = {id(weight): name for name, weight in model.named_parameters()}
+    decayed = {
+        names[id(weight)]
+        for group in make_optimizer(model, settings(tmp_path, weight_decay=0.1)).param_groups
+        for weight in group["params"]
+        if group["weight_decay"]
+    }
+    norms = {name for name, module in model.named_modules() if isinstance(module, torch.nn.LayerNorm)}
+    spared = {name for name in names.values() if "bias" in name or name.rpartition(".")[0] in norms}
+    assert decayed == set(names.values()) - spared
+
+
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_every_family_has_embeddings_at_the_bottom_its_layers_in_order_and_the_head_on_top(kind):
     model = untrained(kind)
@@ -106,6 +122,17 @@ def test_what_comes_after_the_layers_learns_as_the_last_of_them():
                 "d_model": 8,
                 "encoder_layers": 3,
                 "decoder_layers": 3,
+                "encoder_attention_heads": 2,
+                "decoder_attention_heads": 2,
+            },
+            "are in 2 lists",
+        ),
+        (
+            "bart",
+            {
+                "d_model": 8,
+                "encoder_layers": 3,
+                "decoder_layers": 2,
                 "encoder_attention_heads": 2,
                 "decoder_attention_heads": 2,
             },

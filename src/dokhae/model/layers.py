@@ -8,14 +8,14 @@ from torch import nn
 
 
 def layer_lists(model: Any) -> dict[str, nn.ModuleList]:  # noqa: ANN401 - a transformers model
-    """The outermost lists of `num_hidden_layers` modules, by name.
+    """The outermost lists of as many modules as the model has layers (an encoder, or its decoder), by name.
 
     None where the layers share their weights (ALBERT); several in XLM, or in an encoder with a decoder.
     """
-    count = getattr(model.config, "num_hidden_layers", None)
+    counts = {getattr(model.config, name, None) for name in ("num_hidden_layers", "decoder_layers")}
     lists = {name: module for name, module in model.named_modules() if isinstance(module, nn.ModuleList)}
     outermost = (name for name in lists if not any(name.startswith(f"{other}.") for other in lists))
-    return {name: lists[name] for name in outermost if len(lists[name]) == count}
+    return {name: lists[name] for name in outermost if len(lists[name]) in counts}
 
 
 def layers_of(model: Any) -> list[nn.Module]:  # noqa: ANN401 - a transformers model

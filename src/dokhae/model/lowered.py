@@ -33,8 +33,8 @@ def lower_layers(model: Any, dtype: torch.dtype, fuses: bool = True) -> list[Low
     changes.
     """
     layers = layers_of(model) if is_packed(model) else []
-    training, reason = model.training, ""
-    for with_blocks in (True, False)[not fuses :] if layers else ():
+    training, reason = model.training, _hindrance(layers)
+    for with_blocks in (True, False)[not fuses :] if layers and not reason else ():
         made: list[Lowered] = []
         try:
             with quiet():
@@ -52,6 +52,16 @@ def lower_layers(model: Any, dtype: torch.dtype, fuses: bool = True) -> list[Low
     if reason:
         log.info("training: in mixed precision, for the layers do not take %s: %s", dtype, reason)
     return []
+
+
+def _hindrance(layers: list[nn.Module]) -> str:
+    """Why copies of weights cannot stand in for those of the layers, if so."""
+    weights = [weight for layer in layers for weight in layer.parameters()]
+    if len(set(weights)) < len(weights):
+        return "they share weights, whose gradients are summed"
+    if any(getattr(module, "gradient_checkpointing", False) for layer in layers for module in layer.modules()):
+        return "they are run once more on the way back (gradient_checkpointing in config.json)"
+    return ""
 
 
 def _lower(model: Any, layers: list[nn.Module], dtype: torch.dtype, fuses: bool, made: list[Lowered]) -> bool:  # noqa: ANN401

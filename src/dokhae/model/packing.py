@@ -42,7 +42,7 @@ def pack(model: Any) -> bool:  # noqa: ANN401 - a transformers model
     try:
         with torch.no_grad(), quiet():
             model.eval().set_attn_implementation(PACKED)
-            if is_packed(model):  # else it has attention of its own
+            if is_packed(model) and not _turns_by_the_longest(model.config):  # else it has attention of its own
                 packed = ask_row(model)
                 model.set_attn_implementation(before)
                 padded = _ask_each(model)
@@ -57,6 +57,16 @@ def pack(model: Any) -> bool:  # noqa: ANN401 - a transformers model
             _unpack(model, before)
         model.train(training)
     return same
+
+
+def _turns_by_the_longest(config: Any) -> bool:  # noqa: ANN401 - of transformers
+    """Whether rotary frequencies hang on the last of all positions: then so do they on the neighbours of a window.
+
+    Source: transformers' `dynamic_rope_update`.
+    """
+    found = getattr(config, "rope_parameters", None) or {}
+    kinds = [found, *(one for one in found.values() if isinstance(one, dict))]  # of all layers, or by their kind
+    return any(one.get("rope_type") in ("dynamic", "longrope") for one in kinds)
 
 
 def _unpack(model: Any, attention: str) -> None:  # noqa: ANN401

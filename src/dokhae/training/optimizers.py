@@ -53,7 +53,7 @@ def _groups(model: nn.Module, config: RunConfig, depths: dict[str, int]) -> Grou
     for name, weight in model.named_parameters():
         if weight.requires_grad:
             is_matrix = getattr(weight, "is_matrix", weight.ndim > 1)  # FSDP's parts of matrices have one dimension
-            decay = settings.weight_decay if is_matrix else 0.0
+            decay = settings.weight_decay if is_matrix and "bias" not in name else 0.0  # XLNet's have two dimensions
             groups.setdefault((depths.get(name, 0), decay), []).append(weight)
     return [
         {"params": weights, "weight_decay": decay, "lr": config.learning_rate * settings.layer_decay ** (top - depth)}
@@ -83,7 +83,7 @@ def depths_for(model: nn.Module, config: RunConfig) -> dict[str, int]:
 def weight_depths(model: nn.Module) -> dict[str, int]:
     """Weight name -> depth: embeddings 0, L layers from 1 on, head L + 2.
 
-    The layers are the one list of `num_hidden_layers` modules in the encoder. What comes after them belongs to the last
+    The layers are the one list of as many modules in the encoder. What comes after them belongs to the last
     one; tables of embeddings, those of relative positions too, to the embeddings. SettingsError where there is no such
     list (ALBERT's layers share their weights), or more than one (XLM's, or an encoder's and a decoder's).
     """
