@@ -114,6 +114,18 @@ def test_only_a_folder_that_is_new_or_empty_is_taken(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes with a name")
+@pytest.mark.parametrize("there", [True, False])
+def test_what_a_link_leads_to_is_written_and_the_link_stays(there, tmp_path):
+    target = tmp_path / "elsewhere" / "target.json"
+    if there:
+        target.parent.mkdir()
+        target.write_text("old")
+    (tmp_path / "link.json").symlink_to(target)
+    write_text(tmp_path / "link.json", "new")
+    assert (tmp_path / "link.json").is_symlink() and target.read_text() == "new"
+    assert [each.name for each in target.parent.iterdir()] == ["target.json"]
+
+
 def test_a_pipe_or_a_device_is_not_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/null")):

@@ -19,6 +19,7 @@ from typing import Any
 from dokhae.errors import DataError, SettingsError
 
 TEMPORARY = ".tmp"  # ends the names of files that are not whole yet
+LOCK = ".training.lock"  # of a run folder: its name, or what its name ends with
 MARKS = {  # what a file begins with -> its encoding; the longer ones first, for UTF-32's begins with UTF-16's
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -106,13 +107,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_paths(paths: Sequence[Path]) -> Iterator[list[Path]]:
-    """Such a path for each of some files: none has its name before the block has ended. What it writes, it explains."""
+    """Such a path for each of some files: none has its name before the block has ended. What it writes, it explains.
+
+    A link stays one: what it leads to is written.
+    """
     temporaries: list[Path] = []
     try:
         for path in map(Path, paths):
-            make_folder(path.parent)
+            target = _led_to(path)
+            make_folder(target.parent)
             # of a long name only the beginning, or what is added to it would make it too long
-            temporary = path.parent / f".{path.name[:50]}.{uuid.uuid4().hex}{TEMPORARY}"
+            temporary = target.parent / f".{target.name[:50]}.{uuid.uuid4().hex}{TEMPORARY}"
             with explained_writing(path):
                 _refuse_other_than_file(path)
                 temporary.touch(exist_ok=False)  # with the mode that new files have here
@@ -123,12 +128,16 @@ def atomic_paths(paths: Sequence[Path]) -> Iterator[list[Path]]:
             with explained_writing(path, done):
                 if path.exists():
                     temporary.chmod(stat.S_IMODE(path.stat().st_mode))
-                os.replace(temporary, path)
+                os.replace(temporary, _led_to(path))
             done.append(path)
     finally:
         for temporary in temporaries:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+def _led_to(path: Path) -> Path:
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path
 
 
 @contextlib.contextmanager
@@ -174,12 +183,12 @@ def refuse_full_folder(path: Path, otherwise: str = "") -> None:
     DataError where it cannot be made, or what is in it cannot be seen.
     """
     try:
-        full = not stat.S_ISDIR(path.stat().st_mode) or any(not _left_over(each.name) for each in path.iterdir())
+        names = [each.name for each in path.iterdir()] if stat.S_ISDIR(path.stat().st_mode) else [path.name]
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
         raise DataError(f"{path}: cannot be made a folder: {_reason(error)}") from None
-    if full:
+    if not all(_left_over(name) or name == LOCK for name in names):
         raise SettingsError(f"{path}: is not an empty folder; name another --out{otherwise}")
 
 

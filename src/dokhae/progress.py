@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 SECONDS_BETWEEN_LINES = 15.0
 BYTES = " bytes"  # the unit that is shown in megabytes
@@ -41,7 +40,7 @@ def _bar(label: str, total: int, unit: str) -> Iterator[Update]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=Console(file=cast(TextIO, _Forgiving(sys.stderr)))) as progress:
+    with Progress(*columns, console=Console(file=cast(TextIO, Forgiving(sys.stderr)))) as progress:
         task = progress.add_task(label, total=total, note="", amount=_amount(0, total, unit))
 
         def update(done: int, note: str = "", news: bool = False) -> None:
@@ -69,18 +68,22 @@ def _lines(label: str, total: int, unit: str) -> Update:
     return update
 
 
-class _Forgiving(io.TextIOBase):
-    """A stream for rich to draw on, which never fails."""
+class Forgiving:
+    """A stream as it is, but for writing, which never fails: for rich to draw on, and whoever else takes stderr."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
 
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a stream has
+        return getattr(self.stream, name)
+
     def write(self, text: str) -> int:
+        """Write at once, as `say` does."""
         say(text, self.stream)
         return len(text)
 
-    def isatty(self) -> bool:
-        return self.stream.isatty()
+    def flush(self) -> None:
+        """Nothing is left to be written."""
 
 
 def say(text: str, stream: TextIO | None = None) -> None:

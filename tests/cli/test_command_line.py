@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.conftest import squad
 from dokhae import __version__, cli
 from dokhae.cli import VERBS
 from dokhae.stopping import TERMINATING
@@ -167,6 +168,27 @@ def test_closed_streams_are_no_error_and_no_file_takes_their_place(words, code):
         [sys.executable, "-c", opened, *words], preexec_fn=lambda: os.closerange(0, 3), timeout=60
     )  # fmt: skip
     assert ended.returncode == code
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_under_stderr_changes_nothing(tmp_path):
+    """`2> log` on another disk than what is written."""
+    questions, predictions = tmp_path / "questions.json", tmp_path / "predictions.json"
+    questions.write_text(json.dumps(squad()))
+    predictions.write_text(json.dumps({"q1": "", "q2": ""}))
+    words = ["evaluate", str(questions), str(predictions), "--benchmark", "squad-1.1"]
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "dokhae", *words], stdout=subprocess.PIPE, stderr=full, timeout=60
+        )  # fmt: skip
+    assert ended.returncode == 0 and json.loads(ended.stdout)["f1"] == 0
+
+
+def test_a_folder_that_is_gone_is_told(tmp_path):
+    words = f"mkdir gone && cd gone && rmdir ../gone && exec {sys.executable} -m dokhae --version"
+    ended = subprocess.run(words, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    said = "dokhae: the folder in which this was started is gone; go to another one\n"
+    assert (ended.returncode, ended.stderr.endswith(said)) == (2, True)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")

@@ -7,6 +7,7 @@ import math
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from dokhae.errors import DataError, DokhaeError, SettingsError
 from dokhae.stopping import ASKING
 from dokhae.training import KeepConfig, OptimizerConfig
 from dokhae.training.checkpoints import Checkpoints, Interrupted
-from dokhae.training.fit import alone_in
+from dokhae.training.folder import alone_in, refuse_taken
 from dokhae.training.module import TrainingModule
 from dokhae.training.reading import ReaderLesson
 from tiny_models import make_model
@@ -242,6 +243,18 @@ def test_a_run_that_starts_over_needs_the_encoder_that_it_began_with(stopped):
         dokhae.resume(stopped, show=False)
 
 
+def test_a_dev_file_that_has_become_the_train_file_has_changed(tmp_path, monkeypatch):
+    data, dev = write_squad(tmp_path / "few.json", FEW), write_squad(tmp_path / "dev.json", FEW[:3])
+    settings = config(make_model("bert", tmp_path / "encoder"), data, tmp_path / "run", epochs=2, dev=dev)
+    run = train_and_stop(settings, 1, monkeypatch)
+    old = dev.read_bytes()
+    dev.write_bytes(data.read_bytes())
+    with pytest.raises(SettingsError, match=r"dev\.json: has changed since .*run was started"):
+        dokhae.resume(run, show=False)
+    dev.rename(tmp_path / "moved.json").write_bytes(old)
+    dokhae.resume(run, show=False, data={"dev": tmp_path / "moved.json"})
+
+
 def test_a_run_whose_data_has_changed_is_not_resumed(stopped):
     write_squad(stopped.parent / "few.json", FEW[:3])
     with pytest.raises(SettingsError, match=r"few\.json: has changed since .*run was started"):
@@ -271,6 +284,41 @@ def test_two_processes_do_not_train_in_one_folder(stopped):
     assert not list(stopped.parent.glob(".*.lock"))
     dokhae.resume(stopped, show=False)
     assert not list(stopped.parent.glob(".*.lock"))
+
+
+def test_a_folder_has_one_lock_by_whatever_name_it_is_called(stopped, tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(stopped)
+    monkeypatch.chdir(stopped)
+    for name in ("link", "."):
+        with alone_in(stopped), pytest.raises(SettingsError, match="another process is training in it"):
+            dokhae.resume(tmp_path / "link" if name == "link" else Path(), show=False)
+
+
+def test_an_empty_folder_that_one_is_in_is_trained_in(tmp_path, monkeypatch):
+    data = write_squad(tmp_path / "few.json", FEW)
+    model = make_model("bert", tmp_path / "encoder")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    dokhae.train(config(model, data, Path(), epochs=1), show=False)
+    assert (tmp_path / "here" / "run.json").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user, which root alone may")
+def test_ones_own_empty_folder_in_another_s_is_trained_in(open_folder):
+    """As a volume that is mounted for a user, whose parent is root's. Its lock lies in it, and goes."""
+    own = open_folder / "own"
+    own.mkdir()
+    os.chown(own, 65534, 65534)
+    os.seteuid(65534)
+    try:
+        with alone_in(own):
+            refuse_taken(own)
+            assert [each.name for each in own.iterdir()] == [".training.lock"]
+            with pytest.raises(SettingsError, match="another process is training in it"), alone_in(own):
+                pass
+    finally:
+        os.seteuid(0)
+    assert list(own.iterdir()) == []
 
 
 def test_a_run_where_nothing_may_be_written_is_one_error(tmp_path):

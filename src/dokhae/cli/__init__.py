@@ -12,11 +12,11 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, TextIO, cast
 
 from dokhae import __version__
 from dokhae.errors import DokhaeError
-from dokhae.progress import give_up, say
+from dokhae.progress import Forgiving, give_up, say
 from dokhae.records import nearest
 from dokhae.stopping import interrupted_by_signals
 
@@ -52,6 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = list(sys.argv[1:] if arguments is None else arguments)
     _open_what_is_closed()
     _speak_utf8()
+    with contextlib.redirect_stderr(cast(TextIO, Forgiving(sys.stderr))):
+        return _exit_code(args)
+
+
+def _exit_code(args: list[str]) -> int:
+    try:
+        os.getcwd()
+    except FileNotFoundError:  # torch's libraries look for one another from there, and say something else
+        return _fail("the folder in which this was started is gone; go to another one", DokhaeError.exit_code)
     try:
         with interrupted_by_signals():  # a training has a handler of its own while it runs
             code = _run(args)

@@ -7,10 +7,10 @@ import errno
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from dokhae.errors import DataError, SettingsError
-from dokhae.files import give_back_lock, make_folder, refuse_full_folder
+from dokhae.files import LOCK, give_back_lock, make_folder, refuse_full_folder
 from dokhae.training.run_config import RunConfig
 
 
@@ -23,9 +23,8 @@ def refuse_taken(run: Path) -> None:
 @contextlib.contextmanager
 def alone_in(run: Path) -> Iterator[None]:
     """SettingsError where another process trains in this run folder."""
-    lock = FileLock(make_folder(run.parent) / f".{run.name}.training.lock")
     try:
-        lock.acquire(timeout=0)
+        lock = _locked(run.resolve())  # one folder has one lock, by whatever name it is called
     except Timeout:
         raise SettingsError(f"{run}: another process is training in it; wait for it, or name another --out") from None
     except OSError as error:
@@ -34,6 +33,17 @@ def alone_in(run: Path) -> Iterator[None]:
         yield
     finally:
         give_back_lock(lock)
+
+
+def _locked(run: Path) -> BaseFileLock:
+    """The lock that is held beside the folder, which may not be there yet; one's own in another's holds it itself."""
+    beside, inside = make_folder(run.parent) / f".{run.name}{LOCK}", run / LOCK
+    try:
+        return FileLock(beside).acquire(timeout=0).lock
+    except PermissionError:
+        if not run.is_dir():
+            raise
+    return FileLock(inside).acquire(timeout=0).lock
 
 
 @contextlib.contextmanager

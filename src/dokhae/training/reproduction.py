@@ -82,6 +82,7 @@ def weights_hash(run: Path) -> str:
 
 def folder_for(run: Path) -> Path:
     """RUN-again, or RUN-again-2 and so on: the first that has not been compared yet."""
+    run = run if run.name not in ("", "..") else run.resolve()  # of `--reproduce .`
     names = (f"{run.name}-again{'' if number == 1 else f'-{number}'}" for number in range(1, 10_000))
     folders = (run.parent / name for name in names)
     return next(each for each in folders if not each.exists() or is_left(each))

@@ -83,9 +83,11 @@ def load(
         raise SettingsError(f"{run}: runs Python code that comes with its model; allow that with --trust_remote_code")
     moved = data or {}
     config = replace(config, train=moved.get("train", config.train), dev=moved.get("dev", config.dev))
-    digests = record_of(run).get("data", {}).values()
-    for file in (getattr(config, name) for name in used):
-        if digests and file is not None and sha256(file) not in digests:
+    digests = record_of(run).get("data", {})
+    for name in used:
+        file, before = getattr(config, name), digests.get(str(Path(content[name] or "").resolve()))
+        # a run that was killed just when it began with files that had moved knows them by their old names
+        if digests and file is not None and sha256(file) not in ([before] if before else digests.values()):
             raise SettingsError(f"{file}: has changed since {run} was started; put the old file back, or train anew")
     return config
 
