@@ -17,12 +17,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.distributed import DistError
+from torch.distributed.elastic.rendezvous import RendezvousClosedError, RendezvousTimeoutError
 
 import dokhae
 from dokhae.errors import SettingsError
 from dokhae.stopping import ASKING
 from dokhae.training import KeepConfig, worker
 from dokhae.training.checkpoints import Interrupted
+from dokhae.training.launch import Launched
+from dokhae.training.meeting import LostProcess, NotMet
 from dokhae.training.processes import Failure
 from dokhae.training.worker import ASKED, Order, verdict_in, work
 from tiny_models import make_model
@@ -207,6 +211,11 @@ def refused():
     raise SettingsError("a mistake")
 
 
+def alone():
+    """As where the others have just been stopped."""
+    raise NotMet("1 of 2 processes have joined")
+
+
 @pytest.mark.parametrize(
     ("task", "asked", "code", "word"),
     [
@@ -215,6 +224,8 @@ def refused():
         (stopped_while_it_ends, False, 130, None),
         (stopped_while_it_ends, True, 130, Failure(Interrupted, "stopped at once; go on")),
         (refused, False, 2, Failure(SettingsError, "a mistake")),
+        (alone, False, 2, Failure(NotMet, "1 of 2 processes have joined")),
+        (alone, True, 130, Failure(Interrupted, "stopped; start it again")),
     ],
 )
 def test_only_who_was_asked_to_stop_says_that_all_were_stopped(task, asked, code, word, tmp_path):
@@ -227,6 +238,28 @@ def test_only_who_was_asked_to_stop_says_that_all_were_stopped(task, asked, code
     process.join(PATIENCE)
     assert process.exitcode == code
     assert verdict_in(tmp_path) == word
+
+
+@pytest.mark.parametrize(
+    ("began", "there", "kind", "words"),
+    [
+        (True, 2, LostProcess, "another node has ended, and has not come back within 7 s; .*; start it again"),
+        (False, 1, SettingsError, "1 of 2 nodes have joined within 7 s; start the same command on the others"),
+        (False, 2, SettingsError, "all 2 nodes were there, but did not come together within 7 s: one has ended"),
+    ],
+)
+@pytest.mark.parametrize("error", [RendezvousClosedError, RendezvousTimeoutError, DistError])
+def test_nodes_that_do_not_come_together_are_told_from_those_that_have_gone(
+    began, there, kind, words, error, tmp_path, monkeypatch
+):
+    for name, value in {"MASTER_ADDR": "localhost", "MASTER_PORT": "29500", "NODE_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DOKHAE_JOIN_SECONDS", "7")
+    launched = Launched(Order(config(tmp_path, tmp_path, tmp_path, nodes=2), alone, tmp_path, None))
+    monkeypatch.setattr(launched, "_began", began)
+    monkeypatch.setattr(launched._nodes, "joined", lambda of: there)
+    found = launched._explained(error("x"))
+    assert type(found) is kind and re.match(words, str(found))
 
 
 def writes_when_it_ends(folder):

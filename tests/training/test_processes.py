@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import signal
+import socket
 import threading
 import time
 from dataclasses import replace
@@ -27,7 +28,7 @@ from dokhae.training.checkpoints import Checkpoints, Diverged, Interrupted, Prun
 from dokhae.training.identity import Identity
 from dokhae.training.meeting import joined
 from dokhae.training.module import TrainingModule
-from dokhae.training.processes import Processes, everywhere
+from dokhae.training.processes import Failure, Processes, everywhere
 from dokhae.training.reading import ReaderLesson
 from dokhae.training.results import Scorer
 from dokhae.training.splits import make_split, read_split
@@ -199,7 +200,6 @@ def test_what_stops_one_process_stops_all_and_keeps_the_checkpoint(what, kind, m
     for ended in run(2, train_until, settings(folder, out), 5, 1, what):
         with pytest.raises(kind, match=message):
             raise ended.error
-        assert everywhere(ended.error)
     assert torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 3  # of the first epoch
     assert json.loads((out / "run.json").read_text())["status"] == "failed"
 
@@ -432,6 +432,27 @@ def test_a_process_that_never_joins_is_counted(folder, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_server_that_gives_no_answer_is_waited_for_no_longer_than_others(folder, tmp_path):
+    """Some other program may have the port."""
+    with socket.create_server(("localhost", 0)) as server:
+        variables = {"DOKHAE_JOIN_SECONDS": "1", "MASTER_PORT": str(server.getsockname()[1])}
+        (ended,) = run(2, train, settings(folder, tmp_path / "run"), missing=[0], variables=variables)
+    with pytest.raises(SettingsError, match="process 1 of 2 cannot reach .*what listens there gives no answer, for"):
+        raise ended.error
+
+
+def meet(rank, changes):
+    failure = Failure(OutOfMemory, "too little memory") if rank == 1 else None
+    with joined(changes, "cpu", failure):
+        return "met"
+
+
+def test_an_error_of_an_earlier_attempt_is_told_to_those_who_do_not_know_it(folder, tmp_path):
+    for ended in run(2, meet, settings(folder, tmp_path / "run")):
+        with pytest.raises(OutOfMemory, match="^too little memory\n"):  # and a note that all have it
+            raise ended.error
+
+
 def interrupted_soon(rank, changes):
     threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
     return train(rank, changes)
@@ -564,6 +585,12 @@ def test_slurm_is_asked_for_its_numbers(monkeypatch):
     monkeypatch.delenv("SLURM_NTASKS_PER_NODE")
     with pytest.raises(SettingsError, match="SLURM: .*--ntasks-per-node=2"):
         cluster.found()
+    monkeypatch.setenv("SLURM_PROCID", "first")
+    with pytest.raises(SettingsError, match="SLURM_PROCID is 'first'; it has to be a number, as srun sets it"):
+        cluster.found()
+    monkeypatch.delenv("SLURM_PROCID")  # in an allocation, without srun
+    assert cluster.found() is None
+    monkeypatch.setenv("SLURM_PROCID", "0")
     monkeypatch.setenv("SLURM_NTASKS", "1")  # an allocation in which the processes are started by hand
     assert cluster.found() is None
 

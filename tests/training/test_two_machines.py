@@ -174,6 +174,36 @@ def test_a_machine_that_never_joins_is_waited_for_and_counted(folder, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+FULL = """
+import torch
+
+step, steps = torch.optim.AdamW.step, []
+
+def fail_after_three(*given, **options):
+    steps.append(1)
+    if len(steps) > 3:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+    return step(*given, **options)
+
+torch.optim.AdamW.step = fail_after_three
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("machines")
+def test_what_one_machine_alone_has_not_enough_of_is_told_on_both(folder, tmp_path):
+    """Else the other one would wait for it, and then say that it has never joined."""
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "sitecustomize.py").write_text(FULL)
+    words = command(folder, tmp_path / "run", 40)
+    processes = [
+        by_itself("a", words, tmp_path), by_itself("b", words, tmp_path, PYTHONPATH=str(tmp_path / "full"))
+    ]  # fmt: skip
+    assert [each.wait(SECONDS) for each in processes] == [2, 2]
+    for machine in MACHINES:
+        assert "too little memory" in (tmp_path / f"{machine}.txt").read_text().splitlines()[-1]
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("machines")
 def test_other_code_on_one_machine_is_found_before_training(folder, tmp_path):

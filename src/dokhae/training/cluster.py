@@ -25,7 +25,12 @@ def found() -> Environment | None:
         return TorchElasticEnvironment()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of an srun that is there and was not used
-        if not SLURMEnvironment.detect() or int(os.environ["SLURM_NTASKS"]) == 1:
+        if not SLURMEnvironment.detect() or "SLURM_PROCID" not in os.environ:  # in an allocation, but not by srun
+            return None
+        for name in ("SLURM_NTASKS", "SLURM_PROCID"):
+            if not os.environ[name].isdecimal():
+                raise SettingsError(f"{name} is {os.environ[name]!r}; it has to be a number, as srun sets it")
+        if int(os.environ["SLURM_NTASKS"]) == 1:
             return None
         try:
             return SLURMEnvironment(auto_requeue=False)  # docs/cluster.md lets SLURM itself requeue

@@ -25,7 +25,7 @@ from typing import Any
 from torch.distributed import DistError
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-from torch.distributed.elastic.rendezvous import RendezvousConnectionError, RendezvousTimeoutError
+from torch.distributed.elastic.rendezvous import RendezvousError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from dokhae.errors import SettingsError, TrainingError
@@ -33,10 +33,10 @@ from dokhae.model.devices import choose_device
 from dokhae.stopping import HANGING_UP, Request, answer, hearing
 from dokhae.training.checkpoints import Interrupted
 from dokhae.training.cluster import Asked, asked, check_devices
-from dokhae.training.meeting import JOIN, join_seconds
+from dokhae.training.meeting import JOIN, LostProcess, join_seconds
 from dokhae.training.nodes import Nodes
 from dokhae.training.processes import Failure
-from dokhae.training.worker import ASKED, Order, verdict_in, work
+from dokhae.training.worker import ASKED, LONGEST_STEP, Order, verdict_in, work
 
 RESTARTS = 3  # of all processes, after one was killed or stopped with an error that is no DokhaeError
 # torch 2.13's agents keep one store for all attempts, also when the machine that had it is gone; this makes it new
@@ -79,6 +79,7 @@ class Launched:
         self._ends_at = math.inf  # on time.monotonic, when processes that do not stop at once are killed
         self._strangers = multiprocessing.active_children()  # of who calls us from Python
         self._alone_since = time.monotonic()
+        self._began = False  # whether all nodes have been there, and processes were started
         self._nodes = Nodes(order.config.nodes) if order.config.nodes > 1 else None
 
     def results(self) -> dict[int, Any]:
@@ -90,6 +91,7 @@ class Launched:
             thread.start()
             while thread.is_alive() and not (self.request.asked and self._nobody()):
                 thread.join(0.2)
+                self._began = self._began or bool(self._children())
                 if self.request.asked:
                     self._pass_on()  # also to those that were being started meanwhile
         if self.request.asked and self._error is None and not self._results:
@@ -127,6 +129,7 @@ class Launched:
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self.request.hear(number):
+            self._ends_at = time.monotonic() + LONGEST_STEP
             answer("stopping (once more stops at once)")
         if self.request.at_once:
             self._signalled.clear()
@@ -155,8 +158,15 @@ class Launched:
         config, go_on = self.order.config, self.order.config.go_on
         if self.request.asked:
             return Interrupted(f"stopped; {go_on}")
-        if isinstance(error, RendezvousTimeoutError | RendezvousConnectionError | DistError):
+        if isinstance(error, RendezvousError | DistError) and self._began:
+            return LostProcess(f"another node has ended, and has not come back within {join_seconds():g} s; its own "
+                               f"last line tells why; {go_on}")  # fmt: skip
+        if isinstance(error, RendezvousError | DistError):
             joined = self._nodes.joined(config.nodes) if self._nodes else 1
+            if joined == config.nodes:
+                return SettingsError(f"all {joined} nodes were there, but did not come together within "
+                                     f"{join_seconds():g} s: one has ended meanwhile, or was started with another "
+                                     "command; start the same one on each")  # fmt: skip
             return SettingsError(f"{joined} of {config.nodes} nodes have joined within {join_seconds():g} s; start the "
                                  "same command on the others, each with a NODE_RANK of its own, or wait longer with "
                                  f"{JOIN}")  # fmt: skip

@@ -7,10 +7,12 @@ import json
 import logging
 import os
 import socket
+import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +22,7 @@ from torch.distributed import DistError, PrefixStore, Store, TCPStore  # type: i
 
 from dokhae.errors import SettingsError, TrainingError
 from dokhae.training.cluster import Asked, Environment, check_devices, check_size, cores, found, warn_of_few_cores
-from dokhae.training.processes import Processes
+from dokhae.training.processes import Failure, Processes
 
 log = logging.getLogger("dokhae")
 JOIN = "DOKHAE_JOIN_SECONDS"
@@ -28,12 +30,17 @@ DEFAULT_JOIN_SECONDS = 600.0
 # the longest that a process waits for others that are alive: one of them may be preparing the data of all
 WAIT = timedelta(hours=24)
 PAUSE = 0.05  # seconds between two looks whether others are there
+TO_ANSWER = 1.0  # seconds that a server which is there has at the least to answer
 
 
 class LostProcess(TrainingError):
     """Another process of the training is gone. What starts the processes may start all of them again."""
 
     exit_code = 1
+
+
+class NotMet(SettingsError):
+    """The processes of a training have not found one another in time."""
 
 
 def join_seconds() -> float:
@@ -49,8 +56,10 @@ def join_seconds() -> float:
 
 
 @contextlib.contextmanager
-def joined(config: Asked, device: str) -> Iterator[Processes]:
+def joined(config: Asked, device: str, failure: Failure | None = None) -> Iterator[Processes]:
     """The processes that the launcher has started, once all are there; for a process of its own, that one.
+
+    failure: an error of an earlier attempt, which the processes of other machines do not know of; all raise it.
 
     torch's default group is theirs in the block, so Lightning makes none. Raises SettingsError where they are not as
     many as the settings or the machine allow, or do not come; LostProcess, with what to do, where one is gone.
@@ -65,6 +74,8 @@ def joined(config: Asked, device: str) -> Iterator[Processes]:
         return
     with _group(environment, device) as processes, _sharing_cores(processes, device), _speaking(processes):
         with processes.together():
+            if failure is not None:
+                raise failure.error()
             check_devices(processes.local_size, device)
         warn_of_few_cores(processes.local_size, device)
         with explained_loss(config):
@@ -120,18 +131,9 @@ def _meet(environment: Environment, rank: int, size: int) -> tuple[str, Store]:
     host, port = environment.main_address, environment.main_port
     address = f"{host}:{port}"
     attempt, joined_by = None, 1
-    is_master = rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+    keeps = rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
     try:
-        if not is_master:
-            await_server(host, port, seconds)
-        store = TCPStore(
-            host,
-            port,
-            is_master=is_master,
-            wait_for_workers=False,
-            multi_tenant=True,
-            timeout=timedelta(seconds=seconds),
-        )
+        store = store_at(host, port, keeps, seconds)
         if rank == 0:
             store.set("dokhae/attempt", word)
         while time.monotonic() < deadline:
@@ -148,21 +150,51 @@ def _meet(environment: Environment, rank: int, size: int) -> tuple[str, Store]:
             time.sleep(PAUSE)
     except DistError as error:
         reason = " ".join(str(error).split())[:120]
-        raise SettingsError(f"process {rank} of {size} cannot reach {address} ({reason}); {_advice(seconds)}") from None
-    raise SettingsError(f"{joined_by} of {size} processes have joined at {address} within {seconds:g} s; "
-                        f"{_advice(seconds)}")  # fmt: skip
+        raise NotMet(f"process {rank} of {size} cannot reach {address} ({reason}); {_advice(seconds)}") from None
+    raise NotMet(f"{joined_by} of {size} processes have joined at {address} within {seconds:g} s; "
+                 f"{_advice(seconds)}")  # fmt: skip
 
 
-def await_server(host: str, port: int, seconds: float) -> None:
-    """Wait until somebody listens there: while torch connects, no signal is heard, and its time is not kept.
+def store_at(host: str, port: int, keeps: bool, seconds: float) -> Store:
+    """The store at an address, by which processes find one another. keeps: this process keeps it.
 
-    DistError, as torch's own connecting has it, where nobody does in time.
+    torch connects in another thread, for it hears no signal meanwhile, and waits without end for the answer of a server
+    that is none of its own. DistError where there is no store in time.
     """
+    deadline = time.monotonic() + seconds
+    if not keeps:
+        _await_server(host, port, seconds)
+    made: Future[Store] = Future()
+
+    def connect() -> None:
+        try:
+            made.set_result(
+                TCPStore(
+                    host,
+                    port,
+                    is_master=keeps,
+                    wait_for_workers=False,
+                    multi_tenant=True,  # torch's agents keep their own things in it too
+                    timeout=timedelta(seconds=seconds),
+                )
+            )
+        except Exception as error:  # the caller's thread raises it
+            made.set_exception(error)
+
+    threading.Thread(target=connect, name="store", daemon=True).start()
+    try:
+        return made.result(max(deadline - time.monotonic(), TO_ANSWER))
+    except TimeoutError:
+        raise DistError(f"what listens there gives no answer, for {seconds:g} s") from None
+
+
+def _await_server(host: str, port: int, seconds: float) -> None:
+    """Wait until somebody listens there. DistError, as torch's own connecting has it, where nobody does in time."""
     deadline = time.monotonic() + seconds
     while True:
         left = deadline - time.monotonic()
         try:
-            with socket.create_connection((host, port), timeout=max(left, 0.1)):
+            with socket.create_connection((host, port), timeout=max(left, PAUSE)):
                 return
         except OSError as error:  # also of a name that is not known yet
             if left < PAUSE:

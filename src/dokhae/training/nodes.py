@@ -6,12 +6,11 @@ import contextlib
 import os
 import socket
 import uuid
-from datetime import timedelta
 
-from torch.distributed import DistError, Store, TCPStore  # type: ignore[attr-defined]
+from torch.distributed import DistError, Store  # type: ignore[attr-defined]
 
 from dokhae.errors import SettingsError
-from dokhae.training.meeting import await_server, join_seconds
+from dokhae.training.meeting import join_seconds, store_at
 
 VARIABLES = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK")  # as torch names them
 
@@ -48,16 +47,7 @@ class Nodes:
         SettingsError where this is the first one, and cannot open its port; DistError where that one does not come.
         """
         try:
-            if not self.is_host:
-                await_server(self.host, self.port, join_seconds())
-            self._store = TCPStore(
-                self.host,
-                self.port,
-                is_master=self.is_host,
-                wait_for_workers=False,
-                multi_tenant=True,  # torch's agent here keeps its own things in it too
-                timeout=timedelta(seconds=join_seconds()),
-            )
+            self._store = store_at(self.host, self.port, self.is_host, join_seconds())
         except DistError as error:
             if not self.is_host:
                 raise

@@ -19,10 +19,11 @@ from typing import Any
 
 from dokhae.errors import DokhaeError
 from dokhae.files import atomic_path
+from dokhae.model.devices import choose_device
 from dokhae.stopping import ASKING, interrupt
 from dokhae.training.checkpoints import Interrupted
 from dokhae.training.cluster import Asked
-from dokhae.training.meeting import LostProcess
+from dokhae.training.meeting import LostProcess, NotMet, joined
 from dokhae.training.processes import Failure, everywhere
 
 VERDICT = "verdict"  # the file with an error that only one process knows
@@ -46,7 +47,8 @@ def work(order: Order) -> Any:  # noqa: ANN401 - what the task returns, a Failur
     An error that only this one has ends the process, and with it the others; it leaves word why. That it was stopped is
     no such error unless all of them were asked to stop: the agent stops those that are left where one was killed.
     """
-    if (order.folder / VERDICT).exists():  # the agent cannot tell a mistake in the settings from a crash
+    failure = verdict_in(order.folder)  # the agent cannot tell a mistake in the settings from a crash
+    if failure is not None and order.config.nodes == 1:
         return None
     for number in ASKING:  # a terminal tells all of Ctrl-C and of its end; who has launched us passes it on as SIGTERM
         signal.signal(number, interrupt if number == signal.SIGTERM else signal.SIG_IGN)
@@ -55,14 +57,17 @@ def work(order: Order) -> Any:  # noqa: ANN401 - what the task returns, a Failur
     threading.Thread(target=_stop_without, args=(launcher, ended, order.folder), name="launcher", daemon=True).start()
     _speak_as(order.level)
     try:
-        return order.task()
+        return order.task() if failure is None else _tell(order.config, failure)
     except LostProcess as error:
         sys.exit(error.exit_code)
     except (DokhaeError, KeyboardInterrupt) as error:
-        own = error if isinstance(error, DokhaeError) else Interrupted(f"stopped; {order.config.go_on}")
+        asked = (order.folder / ASKED).exists()
+        own: DokhaeError = Interrupted(f"stopped; {order.config.go_on}")
+        if isinstance(error, DokhaeError) and not (asked and isinstance(error, NotMet)):
+            own = error
         if everywhere(own):
             return Failure.of(own)
-        if not isinstance(own, Interrupted) or (order.folder / ASKED).exists():
+        if not isinstance(own, Interrupted) or asked:
             _leave_word(order.folder, own)
         sys.exit(own.exit_code)
     except Exception:
@@ -73,6 +78,12 @@ def work(order: Order) -> Any:  # noqa: ANN401 - what the task returns, a Failur
         if not launcher.is_alive():  # else it does it
             shutil.rmtree(order.folder, ignore_errors=True)
         ended.set()
+
+
+def _tell(config: Asked, failure: Failure) -> None:
+    """Raise an error in all processes, where those of other machines know only that this one has ended."""
+    with joined(config, choose_device(config.device), failure):
+        pass
 
 
 def verdict_in(folder: Path) -> Failure | None:
