@@ -83,7 +83,8 @@ class Forgiving:
         return len(text)
 
     def flush(self) -> None:
-        """Nothing is left to be written."""
+        """Write what others have left in its buffer."""
+        say("", self.stream)
 
 
 def say(text: str, stream: TextIO | None = None) -> None:

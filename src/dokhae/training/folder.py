@@ -40,8 +40,8 @@ def _locked(run: Path) -> BaseFileLock:
     beside, inside = make_folder(run.parent) / f".{run.name}{LOCK}", run / LOCK
     try:
         return FileLock(beside).acquire(timeout=0).lock
-    except PermissionError:
-        if not run.is_dir():
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) or not run.is_dir():
             raise
     return FileLock(inside).acquire(timeout=0).lock
 
