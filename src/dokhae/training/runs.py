@@ -77,15 +77,15 @@ def load(
     if not path.exists():
         raise SettingsError(f"{run}: is not a run folder (it has no config.yaml)")
     refuse_another_kind(run, kind)
-    content = read_settings(path)
-    config = replace(from_mapping(kind, content, str(path)), out=run)
-    if config.trust_remote_code and not trust_remote_code:
+    begun = replace(from_mapping(kind, read_settings(path), str(path)), out=run)
+    if begun.trust_remote_code and not trust_remote_code:
         raise SettingsError(f"{run}: runs Python code that comes with its model; allow that with --trust_remote_code")
     moved = data or {}
-    config = replace(config, train=moved.get("train", config.train), dev=moved.get("dev", config.dev))
+    config = replace(begun, train=moved.get("train", begun.train), dev=moved.get("dev", begun.dev))
     digests = record_of(run).get("data", {})
     for name in used:
-        file, before = getattr(config, name), digests.get(str(Path(content[name] or "").resolve()))
+        file, old = getattr(config, name), getattr(begun, name)
+        before = digests.get(str(old.resolve())) if old is not None else None
         # a run that was killed just when it began with files that had moved knows them by their old names
         if digests and file is not None and sha256(file) not in ([before] if before else digests.values()):
             raise SettingsError(f"{file}: has changed since {run} was started; put the old file back, or train anew")
