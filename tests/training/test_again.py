@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from safetensors.torch import load_file, save_file
 import dokhae
 from dokhae.errors import DokhaeError, SettingsError
 from dokhae.training import KeepConfig, OptimizerConfig
+from dokhae.training.reproduction import folder_for
 from tiny_models import make_model
 from training.small import FEW, config, equal, weights, write_squad
 from training.test_resume import another_encoder, ask_to_stop_at, train_and_stop
@@ -229,3 +231,10 @@ def test_a_run_is_not_run_again_with_another_encoder_or_before_its_end(tmp_path)
     (settings.out / "run.json").write_text(json.dumps(record | {"status": "failed"}))
     with pytest.raises(SettingsError, match="has not been trained to its end"):
         dokhae.reproduce(settings.out, show=False)
+
+
+def test_the_run_that_one_is_in_is_run_again_beside_it(tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    monkeypatch.chdir(tmp_path / "run")
+    assert folder_for(Path()) == tmp_path / "run-again"
+    assert folder_for(Path("..") / "run") == Path("..") / "run-again"
