@@ -112,9 +112,9 @@ def atomic_paths(paths: Sequence[Path]) -> Iterator[list[Path]]:
     A link stays one: what it leads to is written.
     """
     temporaries: list[Path] = []
+    targets = [(path, Path(os.path.realpath(path)) if os.path.islink(path) else path) for path in map(Path, paths)]
     try:
-        for path in map(Path, paths):
-            target = _led_to(path)
+        for path, target in targets:
             make_folder(target.parent)
             # of a long name only the beginning, or what is added to it would make it too long
             temporary = target.parent / f".{target.name[:50]}.{uuid.uuid4().hex}{TEMPORARY}"
@@ -124,20 +124,16 @@ def atomic_paths(paths: Sequence[Path]) -> Iterator[list[Path]]:
             temporaries.append(temporary)
         yield temporaries
         done: list[Path] = []
-        for path, temporary in zip(map(Path, paths), temporaries, strict=True):
+        for (path, target), temporary in zip(targets, temporaries, strict=True):
             with explained_writing(path, done):
                 if path.exists():
                     temporary.chmod(stat.S_IMODE(path.stat().st_mode))
-                os.replace(temporary, _led_to(path))
+                os.replace(temporary, target)
             done.append(path)
     finally:
         for temporary in temporaries:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
-
-
-def _led_to(path: Path) -> Path:
-    return Path(os.path.realpath(path)) if os.path.islink(path) else path
 
 
 @contextlib.contextmanager

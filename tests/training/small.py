@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from dokhae.training import TrainConfig
 from dokhae.training.module import TrainingModule
+from tiny_models import make_model
 
 FEW = [
     ("Who founded the town?", "In 1822, Quilek Ruskrel founded the town of Valibury.", "Quilek Ruskrel"),
@@ -63,6 +64,13 @@ def made_fast_as_on_a_gpu():
 
     with mock.patch.object(TrainingModule, "on_fit_start", start_on_gpu):
         yield
+
+
+def given(folder, rows=FEW):
+    """A folder with an encoder and a file of questions."""
+    make_model("bert", folder / "encoder")
+    write_squad(folder / "few.json", rows)
+    return folder
 
 
 def command(folder, out, epochs, *more):

@@ -29,8 +29,7 @@ from dokhae.training.launch import Launched
 from dokhae.training.meeting import LostProcess, NotMet
 from dokhae.training.processes import Failure
 from dokhae.training.worker import ASKED, Order, verdict_in, work
-from tiny_models import make_model
-from training.small import FEW, command, config, equal, step_of, weights, write_squad
+from training.small import command, config, equal, given, step_of, weights
 from training.world import PATIENCE, PROCESSES, results, run
 from waiting import wait_until
 
@@ -40,10 +39,7 @@ SETTINGS = {"batch_size": 2, "learning_rate": 1e-3, "keep": KeepConfig(best_by="
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("launch")
-    make_model("bert", folder / "encoder")
-    write_squad(folder / "few.json", FEW)
-    return folder
+    return given(tmp_path_factory.mktemp("launch"))
 
 
 class Started:

@@ -34,7 +34,7 @@ from dokhae.training.results import Scorer
 from dokhae.training.splits import make_split, read_split
 from dokhae.training.trainers import check_strategy
 from tiny_models import make_model
-from training.small import FEW, config, equal, made_fast_as_on_a_gpu, weights, write_squad
+from training.small import FEW, config, equal, given, made_fast_as_on_a_gpu, weights, write_squad
 from training.world import PATIENCE, results, run
 
 FILES = ("predictions.json", "nbest_predictions.json", "null_odds.json")
@@ -77,10 +77,7 @@ def resume(rank, out):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("processes")
-    make_model("bert", folder / "encoder")
-    write_squad(folder / "few.json", ROWS)
-    return folder
+    return given(tmp_path_factory.mktemp("processes"), ROWS)
 
 
 @pytest.fixture(scope="module")

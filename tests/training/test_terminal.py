@@ -13,8 +13,7 @@ import threading
 
 import pytest
 
-from tiny_models import make_model
-from training.small import FEW, command, step_of, write_squad
+from training.small import command, given, step_of
 from waiting import wait_until
 
 SECONDS = 300  # on a busy machine
@@ -24,10 +23,7 @@ PROCESSES = [1, pytest.param(2, marks=pytest.mark.slow)]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("terminal")
-    make_model("bert", folder / "encoder")
-    write_squad(folder / "few.json", FEW)
-    return folder
+    return given(tmp_path_factory.mktemp("terminal"))
 
 
 def words(folder, out, processes):

@@ -14,11 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 import dokhae
-from tiny_models import make_model
-from training.small import FEW, equal, weights, write_squad
+from training.small import equal, given, step_of, weights
 
 SECONDS = 400  # for everything, on a busy machine
 MACHINES = {"a": "10.87.61.1", "b": "10.87.61.2"}  # whom each other calls by
@@ -108,6 +106,12 @@ def by_itself(machine, words, folder, **variables):
     return start(machine, [*words, "--nodes", "2"], folder, **variables)
 
 
+def codes_of_both(words, folder, **variables):
+    """How both machines end. variables: of the second alone."""
+    processes = [by_itself("a", words, folder), by_itself("b", words, folder, **variables)]
+    return [each.wait(SECONDS) for each in processes]
+
+
 def wait_for(condition, processes, folder):
     deadline = time.monotonic() + SECONDS
     while not condition():
@@ -116,17 +120,9 @@ def wait_for(condition, processes, folder):
         time.sleep(0.05)
 
 
-def step_of(out):
-    last = out / "checkpoints" / "last.ckpt"
-    return torch.load(last, weights_only=True)["global_step"] if last.exists() else 0
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("machines")
-    make_model("bert", folder / "encoder")
-    write_squad(folder / "few.json", FEW)
-    return folder
+    return given(tmp_path_factory.mktemp("machines"))
 
 
 @pytest.fixture(scope="module")
@@ -196,10 +192,7 @@ def test_what_one_machine_alone_has_not_enough_of_is_told_on_both(folder, tmp_pa
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "sitecustomize.py").write_text(FULL)
     words = command(folder, tmp_path / "run", 40)
-    processes = [
-        by_itself("a", words, tmp_path), by_itself("b", words, tmp_path, PYTHONPATH=str(tmp_path / "full"))
-    ]  # fmt: skip
-    assert [each.wait(SECONDS) for each in processes] == [2, 2]
+    assert codes_of_both(words, tmp_path, PYTHONPATH=str(tmp_path / "full")) == [2, 2]
     for machine in MACHINES:
         assert "too little memory" in (tmp_path / f"{machine}.txt").read_text().splitlines()[-1]
 
@@ -211,10 +204,7 @@ def test_other_code_on_one_machine_is_found_before_training(folder, tmp_path):
     with (tmp_path / "code" / "dokhae" / "predict.py").open("a") as file:
         file.write("# mended by hand on one node\n")
     words = command(folder, tmp_path / "run", 1)
-    processes = [
-        by_itself("a", words, tmp_path), by_itself("b", words, tmp_path, PYTHONPATH=str(tmp_path / "code"))
-    ]  # fmt: skip
-    assert [each.wait(SECONDS) for each in processes] == [2, 2]
+    assert codes_of_both(words, tmp_path, PYTHONPATH=str(tmp_path / "code")) == [2, 2]
     for machine in MACHINES:
         said = (tmp_path / f"{machine}.txt").read_text()
         assert said.startswith("dokhae: process 1 on machine-b differs from process 0 on machine-a (here): code of")

@@ -16,7 +16,7 @@ from typing import Any, TextIO, cast
 
 from dokhae import __version__
 from dokhae.errors import DokhaeError
-from dokhae.progress import Forgiving, give_up, say
+from dokhae.progress import Forgiving, give_up
 from dokhae.records import nearest
 from dokhae.stopping import interrupted_by_signals
 
@@ -167,7 +167,7 @@ def _log_on_stderr() -> Iterator[None]:
 
 
 def _fail(message: str, code: int) -> int:
-    say(f"dokhae: {message}\n")
+    sys.stderr.write(f"dokhae: {message}\n")
     return code
 
 

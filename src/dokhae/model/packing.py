@@ -42,7 +42,8 @@ def pack(model: Any) -> bool:  # noqa: ANN401 - a transformers model
     try:
         with torch.no_grad(), quiet():
             model.eval().set_attn_implementation(PACKED)
-            if is_packed(model) and not _turns_by_the_longest(model.config):  # else it has attention of its own
+            # else it has attention of its own, or what no windows of a few tokens show
+            if is_packed(model) and not _turns_by_the_longest(model.config):
                 packed = ask_row(model)
                 model.set_attn_implementation(before)
                 padded = _ask_each(model)

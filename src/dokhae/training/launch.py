@@ -28,7 +28,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.elastic.rendezvous import RendezvousError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from dokhae.errors import SettingsError, TrainingError
+from dokhae.errors import DokhaeError, SettingsError, TrainingError
 from dokhae.model.devices import choose_device
 from dokhae.stopping import HANGING_UP, Request, answer, hearing
 from dokhae.training.checkpoints import Interrupted
@@ -158,18 +158,8 @@ class Launched:
         config, go_on = self.order.config, self.order.config.go_on
         if self.request.asked:
             return Interrupted(f"stopped; {go_on}")
-        if isinstance(error, RendezvousError | DistError) and self._began:
-            return LostProcess(f"another node has ended, and has not come back within {join_seconds():g} s; its own "
-                               f"last line tells why; {go_on}")  # fmt: skip
         if isinstance(error, RendezvousError | DistError):
-            joined = self._nodes.joined(config.nodes) if self._nodes else 1
-            if joined == config.nodes:
-                return SettingsError(f"all {joined} nodes were there, but did not come together within "
-                                     f"{join_seconds():g} s: one has ended meanwhile, or was started with another "
-                                     "command; start the same one on each")  # fmt: skip
-            return SettingsError(f"{joined} of {config.nodes} nodes have joined within {join_seconds():g} s; start the "
-                                 "same command on the others, each with a NODE_RANK of its own, or wait longer with "
-                                 f"{JOIN}")  # fmt: skip
+            return self._apart()
         if isinstance(error, ChildFailedError):
             rank, failure = error.get_first_failure()
             code = failure.exitcode
@@ -180,6 +170,21 @@ class Launched:
             return TrainingError("a process has failed, and what it had to say had no room in "
                                  f"{tempfile.gettempdir()}; make some there, then {go_on}")  # fmt: skip
         return error
+
+    def _apart(self) -> DokhaeError:
+        """Why the nodes are not together."""
+        config, seconds = self.order.config, f"{join_seconds():g} s"
+        joined = self._nodes.joined(config.nodes) if self._nodes else 1
+        if self._began:
+            return LostProcess(f"another node has ended, and has not come back within {seconds}; its own last line "
+                               f"tells why; {config.go_on}")  # fmt: skip
+        if joined == config.nodes:
+            return SettingsError(f"all {joined} nodes were there, but did not come together within {seconds}: one has "
+                                 "ended meanwhile, or was started with another command; start the same one on "
+                                 "each")  # fmt: skip
+        return SettingsError(f"{joined} of {config.nodes} nodes have joined within {seconds}; start the same "
+                             "command on the others, each with a NODE_RANK of its own, or wait longer with "
+                             f"{JOIN}")  # fmt: skip
 
 
 @contextlib.contextmanager
