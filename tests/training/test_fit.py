@@ -130,13 +130,22 @@ def test_a_part_of_an_epoch_is_trained_and_scored(tmp_path):
     assert (tmp_path / "run" / "scores.json").exists()
 
 
-@pytest.mark.parametrize("schedule", ["linear", "cosine", "polynomial", "constant"])
-def test_every_schedule_warms_up_and_ends_where_it_should(schedule, tmp_path):
-    from dokhae.training.module import make_schedule
+def test_an_encoder_that_gives_its_attention_away_is_trained_and_saved(tmp_path):
+    folder = make_model("bert", tmp_path / "encoder")
+    content = json.loads((folder / "config.json").read_text()) | {"output_attentions": True}
+    (folder / "config.json").write_text(json.dumps(content))
+    dokhae.train(config(folder, write_squad(tmp_path / "few.json", FEW), tmp_path / "run", max_steps=1), show=False)
+    assert (tmp_path / "run" / "scores.json").exists()
 
-    settings = config(tmp_path, tmp_path, tmp_path, optimizer=OptimizerConfig(schedule=schedule, warmup=0.1))
-    weight = torch.nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.AdamW([weight], lr=settings.learning_rate)
+
+@pytest.mark.parametrize("offload", [False, True])
+@pytest.mark.parametrize("schedule", ["linear", "cosine", "polynomial", "constant"])
+def test_every_schedule_warms_up_and_ends_where_it_should(schedule, offload, tmp_path):
+    from dokhae.training.optimizers import make_optimizer, make_schedule
+
+    chosen = OptimizerConfig(schedule=schedule, warmup=0.1, offload=offload)
+    settings = config(tmp_path, tmp_path, tmp_path, optimizer=chosen)
+    optimizer = make_optimizer(torch.nn.Linear(1, 1), settings)
     scheduler = make_schedule(optimizer, settings, 100)
     rates = []
     for _ in range(100):

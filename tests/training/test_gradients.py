@@ -34,7 +34,7 @@ def used_rows(gradient):
     return rows.tolist(), gradient[rows].numpy()
 
 
-def gradients_of(rank, hooked, batches):
+def gradients_of(rank, hooked, batches, factor=1.0):
     """The used rows of all gradients of a process after these batches; how many numbers were sent for the last one."""
     torch.set_num_threads(1)
     dist.init_process_group("gloo")
@@ -49,7 +49,7 @@ def gradients_of(rank, hooked, batches):
     for batch in batches[:-1]:
         with model.no_sync():
             model(torch.tensor(batch[rank])).backward()
-    model(torch.tensor(batches[-1][rank])).backward()
+    (factor * model(torch.tensor(batches[-1][rank]))).backward()
     found = [used_rows(weight.grad.view(len(weight), -1)) for weight in model.parameters()]
     del model  # before its group: torch would hang now and then
     dist.destroy_process_group()
@@ -67,9 +67,9 @@ def watch_what_is_sent():
     return sent
 
 
-def both_ways(processes, *batches):
+def both_ways(processes, *batches, factor=1.0):
     """What the processes have without the hook, and with it: gradients, and numbers sent."""
-    plain, hooked = (results(run(processes, gradients_of, way, batches)) for way in (False, True))
+    plain, hooked = (results(run(processes, gradients_of, way, batches, factor)) for way in (False, True))
     return [found for found, _ in plain], [found for found, _ in hooked], [sent for _, sent in hooked]
 
 
@@ -98,6 +98,13 @@ def test_rows_of_all_batches_since_the_last_step_are_summed():
     plain, hooked, _ = both_ways(2, ([[1]], [[2]]), ([[4]], [[4]]), TOKENS)
     assert all(same(ours, plain[0]) for ours in hooked)
     assert hooked[1][0][0] == [0, 1, 2, 3, 4, 7, WORDS - 1]
+
+
+def test_an_embedding_may_have_no_used_row_at_all():
+    """As in the first step of a head of zeros."""
+    plain, hooked, _ = both_ways(2, TOKENS, factor=0.0)
+    assert all(same(ours, plain[0]) for ours in hooked)
+    assert hooked[1][0][0] == []
 
 
 @pytest.mark.parametrize("value", [-1e-45, float("nan"), float("-inf"), 3e38])

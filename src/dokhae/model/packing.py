@@ -53,6 +53,7 @@ def pack(model: Any) -> bool:  # noqa: ANN401 - a transformers model
         log.debug("%s does not take windows end to end: %s", type(model).__name__, error)
     finally:
         if same:
+            model.config.output_attentions = False  # nobody asks for them, and it could not be saved with them
             model.set_attn_implementation(PACKED)
         else:
             _unpack(model, before)

@@ -51,7 +51,7 @@ def mean_gradients(embeddings: frozenset[int], bucket: GradBucket) -> torch.futu
         if used is None:
             gradient.copy_(mean.view_as(gradient))
         else:
-            gradient.index_copy_(0, used, mean.view(len(used), -1))
+            gradient.index_copy_(0, used, mean.view(len(used), gradient.shape[1]))
     done: torch.futures.Future[Tensor] = torch.futures.Future()
     done.set_result(bucket.buffer())
     return done

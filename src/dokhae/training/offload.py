@@ -29,6 +29,7 @@ class OffloadedOptimizer(Optimizer):
         self._inside = make(
             [{**group, "params": copies} for group, copies in zip(self.param_groups, copied, strict=True)]
         )
+        self.defaults = self._inside.defaults  # which some schedules ask
         self._copies = [copy for copies in copied for copy in copies]
         self._gradients = [_on_cpu(copy) for copy in self._copies]
         self._behind = False  # the weights have been set from elsewhere
