@@ -148,8 +148,8 @@ class TrainingModule(pl.LightningModule):
             self.lowered = lower_layers(self.model, AUTOCAST["bf16"], fuses=not config.compile)
         if config.compile:
             compile_encoder(self.model, self.lowered)
-        # an offloaded optimizer takes each gradient as soon as it is there; other processes would not hear of them;
-        # attention in fp32 goes by the length of each window
+        # an offloaded optimizer is there to save memory, which recordings hold; of gradients that lie where they were
+        # recorded other processes would not hear; attention in fp32 goes by the length of each window
         without = config.no_cuda_graphs or config.optimizer.offload or processes.size > 1 or config.precision == "fp32"
         if on_gpu and is_packed(self.model) and not without:
             self.recorder = Recorder(self.model.base_model, config.optimizer.accumulate > 1, self.lowered)
