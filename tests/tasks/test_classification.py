@@ -68,8 +68,10 @@ def test_a_predictions_file_scores_what_the_training_said(trained):
     assert scores == result["scores"]
 
 
-def test_pairs_of_a_task_are_read_whole_and_in_batches_of_one_road(encoder, tmp_path):
+@pytest.mark.parametrize(("here", "scored_in"), [(True, "bf16"), (False, "fp32")])
+def test_pairs_of_a_task_are_read_whole_and_in_batches_of_one_road(here, scored_in, encoder, tmp_path, monkeypatch):
     """bf16, accumulation, batches by tokens and layer decay are the reader's own."""
+    monkeypatch.setattr("dokhae.model.devices.onednn_takes", lambda dtype: here)
     settings = config(
         encoder, pairs(tmp_path / "d.tsv"), tmp_path / "run", task="mrpc", batch_tokens=120, precision="bf16",
         optimizer=dokhae.training.OptimizerConfig(accumulate=2, layer_decay=0.9),
@@ -78,7 +80,7 @@ def test_pairs_of_a_task_are_read_whole_and_in_batches_of_one_road(encoder, tmp_
     assert set(result["scores"]) == {"accuracy", "f1", "score"}
     assert result["task"] == "mrpc"
     saved = json.loads((tmp_path / "run" / "model" / "dokhae_classifier.json").read_text())
-    assert (saved["source"]["task"], saved["precision"], saved["max_length"]) == ("mrpc", "bf16", 48)
+    assert (saved["source"]["task"], saved["precision"], saved["max_length"]) == ("mrpc", scored_in, 48)
 
 
 def test_numbers_are_come_close_to(encoder, tmp_path):

@@ -12,6 +12,7 @@ import dokhae
 from dokhae.files import read_json
 from dokhae.model.layers import layers_of
 from dokhae.model.normalisation import LayerNorm
+from dokhae.model.span import TorchScore
 from dokhae.training import OptimizerConfig, module
 from dokhae.training.checkpoints import Diverged
 from tiny_models import make_model
@@ -46,6 +47,18 @@ def test_a_run_goes_on_in_the_precision_that_it_began_with_and_can_be_done_again
     for run, precision in (("whole", "bf16"), ("stopped", "bf16"), ("whole-again", "bf16"), ("elsewhere", "fp32")):
         assert yaml.safe_load((tmp_path / run / "config.yaml").read_text())["precision"] == precision, run
         assert read_json(tmp_path / run / "run.json")["settings"]["precision"] == precision, run
+
+
+@pytest.mark.parametrize(("here", "scored_in"), [(True, "bf16"), (False, "fp32")])
+def test_a_model_is_saved_in_the_precision_that_it_was_scored_in(here, scored_in, tmp_path, monkeypatch):
+    """Not always the one it was trained in: elsewhere it would answer otherwise than its scores and threshold say."""
+    data, model = write_squad(tmp_path / "few.json", FEW), make_model("bert", tmp_path / "encoder")
+    scores, init = [], TorchScore.__init__
+    monkeypatch.setattr("dokhae.model.devices.onednn_takes", lambda dtype: here)
+    monkeypatch.setattr(TorchScore, "__init__", lambda self, *given: scores.append(given[2]) or init(self, *given))
+    dokhae.train(config(model, data, tmp_path / "run", precision="bf16", max_steps=1), show=False)
+    assert scores == [scored_in]
+    assert read_json(tmp_path / "run" / "model" / "dokhae.json")["precision"] == scored_in
 
 
 @pytest.mark.parametrize(

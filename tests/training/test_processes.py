@@ -34,7 +34,8 @@ from dokhae.training.results import Scorer
 from dokhae.training.splits import make_split, read_split
 from dokhae.training.trainers import check_strategy
 from tiny_models import make_model
-from training.small import FEW, config, equal, given, made_fast_as_on_a_gpu, weights, write_squad
+from training.divided import train_divided
+from training.small import FEW, config, equal, given, made_fast_as_on_a_gpu, step_of, weights, write_squad
 from training.world import PATIENCE, results, run
 
 FILES = ("predictions.json", "nbest_predictions.json", "null_odds.json")
@@ -537,6 +538,26 @@ def test_fsdp_is_refused_where_it_cannot_be(kind, changes, message, tmp_path):
         return
     with pytest.raises(SettingsError, match=message):
         check_strategy(model, changed, "cuda")
+
+
+def test_fsdp_goes_on_and_trains_what_one_process_trains_up_to_the_middle_of_an_epoch(folder, tmp_path):
+    alone, divided = tmp_path / "alone", settings(folder, tmp_path / "divided", strategy="fsdp", epochs=5 / 3)
+    train(0, settings(folder, alone, accumulate=2, epochs=5 / 3))
+    first, *_ = run(2, train_divided, divided, 4)
+    assert (str(first.error), step_of(divided.out)) == ("enough", 3)
+    scores = results(run(2, train_divided, divided))
+    assert far(weights(alone), weights(divided.out)) < 1e-6
+    assert scores[0] == scores[1] == json.loads((alone / "scores.json").read_text())
+
+
+def test_fsdp_goes_on_where_it_was_scoring(folder, tmp_path):
+    divided = settings(folder, tmp_path / "divided", strategy="fsdp", epochs=5 / 3)
+    scores = results(run(2, train_divided, divided))
+    before, record = weights(divided.out), divided.out / "run.json"
+    record.write_text(record.read_text().replace('"status": "finished"', '"status": "running"'))
+    (divided.out / "scores.json").unlink()
+    assert results(run(2, train_divided, divided)) == scores
+    assert equal(before, weights(divided.out))
 
 
 def test_more_processes_than_cores_are_only_slow(caplog):

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
@@ -150,7 +150,7 @@ class ClassLesson:
         settings = ClassifierSettings(
             source=config.source,
             max_length=config.max_length,
-            precision=cast(Precision, config.precision),  # no longer auto
+            precision=usable_precision(config.precision, device),
             morphemes=config.morphemes,
             rewritten_by=loaded.tokenizer.rewritten_by,
         )
@@ -159,7 +159,7 @@ class ClassLesson:
                 save_model(config.out / "model", model, loaded.fast, settings.save)
         if config.dev is None:
             return {}
-        logits = self._dev_logits(model, device, show)
+        logits = self._dev_logits(model, device, settings.precision, show)
         report = self._report(logits, config.dev)
         with processes.together():
             if processes.first:
@@ -169,10 +169,10 @@ class ClassLesson:
                 write_json(config.out / "scores.json", report)
         return dict(processes.broadcast(report))
 
-    def _dev_logits(self, model: torch.nn.Module, device: str, show: bool) -> Logits:
+    def _dev_logits(self, model: torch.nn.Module, device: str, precision: Precision, show: bool) -> Logits:
         split, config = self.data.dev, self.loaded.config
         assert split is not None, "there is a dev file"
-        score = ClassScore(model, device, usable_precision(config.precision, device))
+        score = ClassScore(model, device, precision)
         with as_written(), track("predict dev", len(split.examples), show, " texts") as update:
             found = logits_each(
                 split.examples,

@@ -145,8 +145,7 @@ def _train(module: TrainingModule, data: TrainingData, checkpoints: Checkpoints,
             if data.dev is not None and not trainer.should_stop and module.validated_at != trainer.global_step:
                 trainer.validate(module, datamodule=data, verbose=False)  # stopped in the middle of an epoch
                 checkpoints.keep_if_best(trainer)
-                if checkpoints.config.strategy != "fsdp":  # whose optimizer is gone; a resumed run validates again
-                    checkpoints.save_last(trainer)  # which now knows of it
+                checkpoints.save_last(trainer)  # which now knows of it
             checkpoints.stop_if_asked(trainer)
 
 

@@ -155,7 +155,7 @@ class ReaderLesson:
     def finish(self, model: Any, device: str, show: bool) -> dict[str, Any]:  # noqa: ANN401
         """Keep the model with the reader's settings, answer the dev split with it, and write what it scores."""
         loaded, config, processes = self.loaded, self.loaded.config, self.data.processes
-        settings = results.settings_of(config, loaded.benchmark, model, loaded.tokenizer.rewritten_by)
+        settings = results.settings_of(config, loaded.benchmark, model, loaded.tokenizer.rewritten_by, device)
         with processes.together():
             if processes.first:
                 save_model(config.out / "model", model, loaded.fast, settings.save)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 
@@ -17,7 +17,7 @@ from dokhae.encoding import Layout
 from dokhae.files import sha256, write_json
 from dokhae.korean.trimming import Trimmer
 from dokhae.model.blocks import block_head
-from dokhae.model.devices import Precision, usable_precision
+from dokhae.model.devices import usable_precision
 from dokhae.model.span import TorchScore
 from dokhae.outputs import write_predictions
 from dokhae.predict import predict, trim
@@ -138,8 +138,9 @@ def settings_of(
     benchmark: Benchmark,
     model: Any,  # noqa: ANN401 - a transformers model
     rewritten_by: str | None,
+    device: str,
 ) -> ReaderSettings:
-    """What a reader has to know of its training; the null threshold is not fitted yet."""
+    """What a reader has to know of its training on a device; the null threshold is not fitted yet."""
     given = config.null_threshold
     threshold = NullThreshold() if given is None else NullThreshold(given, "set")
     return ReaderSettings(
@@ -147,7 +148,7 @@ def settings_of(
         windows=config.windows,
         decoding=config.decoding,
         null_threshold=threshold if benchmark.rule.has_null else None,
-        precision=cast(Precision, config.precision),  # no longer auto
+        precision=usable_precision(config.precision, device),  # as it is scored
         korean_split=config.korean_split,
         korean_trim=config.korean_trim,
         morphemes=config.morphemes,

@@ -12,6 +12,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy
+from torch.distributed.fsdp import FullyShardedDataParallel
 
 from dokhae.errors import SettingsError
 from dokhae.model.layers import layers_of
@@ -71,6 +72,17 @@ def make_trainer(
     )
 
 
+class Divided(FSDPStrategy):
+    """Lightning's FSDP, which in a validation after the training would run the parts of a model as if they were it."""
+
+    def connect(self, model: pl.LightningModule) -> None:
+        """Keep the model as it was divided: its root gathers the weights that belong to no layer."""
+        divided = self.model
+        super().connect(model)
+        if isinstance(divided, FullyShardedDataParallel) and divided.module is model:
+            self.model = divided
+
+
 def strategy_of(model: torch.nn.Module, config: RunConfig, processes: Processes) -> Any:  # noqa: ANN401 - Lightning's
     """How several processes share the work, and with FSDP the weights. torch's groups are there already."""
     if processes.size == 1:
@@ -79,7 +91,7 @@ def strategy_of(model: torch.nn.Module, config: RunConfig, processes: Processes)
         for weight in model.parameters():
             weight.is_matrix = weight.ndim > 1  # type: ignore[attr-defined]  # for the optimizer, which sees parts
         # the state dicts are whole, so a checkpoint does not say under which strategy it was saved
-        return FSDPStrategy(auto_wrap_policy=layer_classes(model), state_dict_type="full", use_orig_params=True)
+        return Divided(auto_wrap_policy=layer_classes(model), state_dict_type="full", use_orig_params=True)
     # the buffers are constants, and sending them around would hang a validation of uneven shares
     return DDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True)
 
