@@ -10,7 +10,7 @@ import torch
 from dokhae.model.packing import in_one_row
 from tiny_models import FAMILIES, shared_tokenizer
 
-NOT = {"mobilebert", "deberta-v2", "deberta-v3", "xlnet", "big-bird", "kobigbird", "longformer"}
+NOT = {"fnet", "mobilebert", "deberta-v2", "deberta-v3", "xlnet", "big-bird", "kobigbird", "longformer"}
 YES = sorted(set(FAMILIES) - NOT)
 LENGTHS = (40, 12, 12, 12, 61, 1, 90)
 

@@ -190,6 +190,11 @@ def _modernbert(hidden: int, layers: int, positions: int, tokenizer: Any) -> Any
 
 
 # name: (maker, kind of tokenizer)
+def _fnet(hidden: int, layers: int, positions: int, tokenizer: Any) -> Any:
+    config = transformers.FNetConfig(max_position_embeddings=positions, **_sizes(hidden, layers, tokenizer))
+    return transformers.FNetForQuestionAnswering(config)
+
+
 FAMILIES: dict[str, tuple[Callable[[int, int, int, Any], Any], str]] = {
     "bert": (_bert, "bert"),
     "bert-uncased": (_bert, "bert-uncased"),
@@ -209,5 +214,6 @@ FAMILIES: dict[str, tuple[Callable[[int, int, int, Any], Any], str]] = {
     "longformer": (_longformer, "roberta"),
     "modernbert": (_modernbert, "modernbert"),
     "mmbert": (_modernbert, "gemma"),
+    "fnet": (_fnet, "albert"),  # no attention, and so no mask of it
 }
 KINDS = tuple(FAMILIES)[:6]  # what most tests are content with

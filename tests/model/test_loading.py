@@ -79,6 +79,7 @@ def test_sparse_attention_takes_whole_blocks(tmp_path):
         ("klue-roberta", WITHOUT_TYPES),  # the tokenizer has two types, the model one
         ("deberta-v3", WITHOUT_TYPES),  # the tokenizer has two types, the model none
         *((family, WITHOUT_TYPES) for family in ("modernbert", "mmbert")),
+        ("fnet", ("input_ids", "token_type_ids")),
     ],
 )
 def test_inputs_are_what_the_tokenizer_makes_and_the_model_takes(models, family, names):
@@ -100,6 +101,13 @@ def test_inputs_that_the_files_list_are_taken_as_they_are(models, tmp_path):
     tokenizer.save_pretrained(tmp_path)
     tokenizer = loading.load_tokenizer(loading.locate(tmp_path))
     assert inputs.input_names(tokenizer, loading.load_model(source)) == ("input_ids", "attention_mask")
+
+
+def test_an_attention_mask_is_given_whether_the_tokenizer_lists_it_or_not(models):
+    tokenizer = loading.load_tokenizer(loading.locate(models["bert"]))
+    tokenizer.model_input_names = ["input_ids"]
+    names = inputs.input_names(tokenizer, loading.load_model(loading.locate(models["mobilebert"])))
+    assert set(names) == {*WITHOUT_TYPES, "token_type_ids"}
 
 
 def test_a_model_that_reads_entities_too_is_refused(tmp_path):

@@ -17,13 +17,14 @@ def input_names(tokenizer: Any, model: Any) -> tuple[str, ...]:  # noqa: ANN401
 
     KLUE's RoBERTa, for one, has a BERT tokenizer with two token types and an embedding for one of them. And
     transformers 5 no longer lists token types for ALBERT, which was pretrained with them (4 did): where the files do
-    not list the inputs themselves, the tokenizer's own layout of a pair says whether there are any.
+    not list the inputs themselves, the tokenizer's own layout of a pair says whether there are any. An attention mask
+    is ours to give: a tokenizer that does not list it (FNet's) can be beside a model that needs it.
     """
     takes = inspect.signature(model.forward).parameters
     _refuse_more_than_text(tokenizer, model, list(takes))
     _refuse_another_separator(tokenizer, model, list(takes))
     types = getattr(model.config, "type_vocab_size", 2) or 0
-    names = dict.fromkeys(tokenizer.model_input_names)
+    names = dict.fromkeys((*tokenizer.model_input_names, "attention_mask"))
     if "model_input_names" not in tokenizer.init_kwargs and any(tokenizer.backend_tokenizer.encode("a", "b").type_ids):
         names["token_type_ids"] = None
     return tuple(name for name in names if name in takes and (name != "token_type_ids" or types > 1))

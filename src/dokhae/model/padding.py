@@ -68,13 +68,17 @@ def refuse_unknown_tokens(model: Any, batch: Batch) -> None:  # noqa: ANN401 - a
 def in_padded_rows(
     model: Any,  # noqa: ANN401 - a transformers model
     inputs: Mapping[str, Ints],
+    present: NDArray[np.bool_],
     device: torch.device | str,
     ask: Ask,
 ) -> list[Tensor]:
-    """What `ask` gets from the model for padded inputs, float32, (R, …) each; rows are run together that may be."""
+    """What `ask` gets from the model for padded inputs, float32, (R, …) each; rows are run together that may be.
+
+    present: (R, C), where tokens are.
+    """
     rows, found = [], []
     with _alone(model):
-        for part in _parts(model, dict(inputs)):
+        for part in _parts(model, dict(inputs), present):
             with torch.autocast(torch.device(device).type, enabled=False) if part.unmixed else contextlib.nullcontext():
                 made = ask({name: to_tensor(array, device) for name, array in part.inputs.items()})
             rows.append(part.rows)
@@ -119,9 +123,16 @@ def _is_sparse(model: Any) -> bool:  # noqa: ANN401
     return getattr(getattr(model, "config", None), "attention_type", None) == "block_sparse"
 
 
-def _parts(model: Any, inputs: dict[str, NDArray[np.int64]]) -> Iterator[_Part]:  # noqa: ANN401
+def _parts(
+    model: Any,  # noqa: ANN401
+    inputs: dict[str, NDArray[np.int64]],
+    present: NDArray[np.bool_],
+) -> Iterator[_Part]:
     """The rows that may be run together, as wide as the model's own code wants them."""
     config: Any = getattr(model, "config", None)
+    if "attention_mask" not in inputs:  # FNet mixes what stands in a row, padding included
+        yield from _equally_long_parts(inputs, present)
+        return
     if _is_sparse(model):
         yield from _block_parts(model, inputs)
         return
@@ -132,6 +143,15 @@ def _parts(model: Any, inputs: dict[str, NDArray[np.int64]]) -> Iterator[_Part]:
     if getattr(config, "attention_window", None) is not None:
         width = -(-columns // np.max(config.attention_window)) * np.max(config.attention_window)
     yield _Part(np.arange(rows), _resized(inputs, int(width), config))
+
+
+def _equally_long_parts(inputs: dict[str, NDArray[np.int64]], present: NDArray[np.bool_]) -> Iterator[_Part]:
+    """Rows of as many tokens, which need no padding."""
+    lengths = present.sum(axis=1)
+    for length in np.unique(lengths).tolist():
+        rows = np.flatnonzero(lengths == length)
+        tokens = present[rows]
+        yield _Part(rows, {name: array[rows][tokens].reshape(len(rows), length) for name, array in inputs.items()})
 
 
 def _block_parts(model: Any, inputs: dict[str, NDArray[np.int64]]) -> Iterator[_Part]:  # noqa: ANN401

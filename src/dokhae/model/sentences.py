@@ -29,7 +29,7 @@ def class_logits(model: Any, batch: Batch, device: torch.device | str) -> Tensor
     if is_packed(model):
         logits: Tensor = model(**in_one_row(model, batch.ids, batch.types, batch.lengths, device)).logits
         return logits.float()
-    return in_padded_rows(model, batch.padded(), device, lambda inputs: [model(**inputs).logits])[0]
+    return in_padded_rows(model, batch.padded(), batch.present(), device, lambda inputs: [model(**inputs).logits])[0]
 
 
 def class_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ def hidden_states(
         found = model(**inputs, output_hidden_states=True).hidden_states
         return [in_columns(found[layer], present.shape[1]) for layer in layers]
 
-    return [of_tokens(states, present) for states in in_padded_rows(model, batch.padded(), device, ask)]
+    return [of_tokens(states, present) for states in in_padded_rows(model, batch.padded(), present, device, ask)]
 
 
 class ClassScore(Answering):

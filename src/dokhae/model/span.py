@@ -31,7 +31,7 @@ def span_logits(model: torch.nn.Module, batch: Batch, device: torch.device | str
     def ask(inputs: dict[str, Tensor]) -> list[Tensor]:
         return [in_columns(logits, present.shape[1]) for logits in _all_logits(model, inputs)]
 
-    found = in_padded_rows(model, _with_question(model, batch.padded()), device, ask)
+    found = in_padded_rows(model, _with_question(model, batch.padded()), present, device, ask)
     return tuple(of_tokens(logits, present) for logits in found)
 
 
