@@ -14,6 +14,7 @@ Handler = Callable[[int, FrameType | None], None] | signal.Handlers
 HANGING_UP = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()  # Windows has none
 TERMINATING = (signal.SIGTERM, *HANGING_UP)
 ASKING = (signal.SIGINT, *TERMINATING)
+OF_TERMINALS = (signal.SIGINT, *HANGING_UP)  # which tell all processes that were started from them
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import random
@@ -19,12 +18,7 @@ from dokhae.files import sha256
 from dokhae.training import KeepConfig, OptimizerConfig
 from dokhae.training.checkpoints import Diverged
 from tiny_models import make_model
-from training.small import FEW, config, equal, weights, write_squad
-
-
-def logged(run):
-    with (run / "metrics.csv").open(encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+from training.small import FEW, config, equal, logged, weights, write_squad
 
 
 def test_a_run_folder_is_complete(tmp_path):

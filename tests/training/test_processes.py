@@ -73,6 +73,7 @@ TRAIN = {"fp32": train, "bf16": train_lowered}
 
 
 def resume(rank, out):
+    torch.set_num_threads(1)
     return dokhae.resume(out, show=False)
 
 

@@ -21,7 +21,7 @@ from dokhae.training.folder import alone_in, refuse_taken
 from dokhae.training.module import TrainingModule
 from dokhae.training.reading import ReaderLesson
 from tiny_models import make_model
-from training.small import FEW, config, equal, weights, write_squad
+from training.small import FEW, config, equal, logged, weights, write_squad
 
 KEEP = KeepConfig(best_by="loss")
 
@@ -46,6 +46,7 @@ def ask_to_stop_at(step, monkeypatch):
         pytest.param({"epochs": 3}, (1, 3, 4), id="first step, last step of an epoch, first of the next"),
         pytest.param({"epochs": 3, "optimizer": OptimizerConfig(accumulate=2)}, (1, 2), id="accumulation"),
         pytest.param({"epochs": 2, "dev": None}, (2, 3), id="without a dev file"),
+        pytest.param({"epochs": 2, "dev": None, "optimizer": OptimizerConfig(accumulate=2)}, (2,), id="both"),
         pytest.param({"epochs": 1.5}, (2, 3), id="a part of an epoch"),
     ],
 )
@@ -65,6 +66,7 @@ def test_ctrl_c_saves_and_resuming_ends_with_the_same_weights(changes, stops, tm
         assert json.loads((out / "run.json").read_text())["status"] == "interrupted"
         dokhae.resume(out, show=False)
         assert equal(weights(out), weights(tmp_path / "whole")), f"stopped after step {stop}"
+        assert logged(out) == logged(tmp_path / "whole")
         history = json.loads((out / "run.json").read_text())["history"]
         assert [entry["status"] for entry in history] == ["interrupted", "finished"]
         assert all(entry["command"] == sys.argv for entry in history)

@@ -109,6 +109,7 @@ class Checkpoints(pl.Callback):
         self.request = Request()
         self._hear: Callable[[], None] = lambda: None
         self._stepped = 0
+        self._stops = False  # as all processes agreed on after the last step
         self._saved = -1
         self._saved_at = time.monotonic()
 
@@ -148,15 +149,19 @@ class Checkpoints(pl.Callback):
         self._hear()
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
-        """Between two optimizer steps; after the last batch of an epoch, its validation comes first."""
+        """Between two optimizer steps; after the last batch of an epoch, its validation comes first where there is one."""
         before, self._stepped = self._stepped, trainer.global_step
-        if trainer.global_step == before or trainer.is_last_batch:
+        if trainer.global_step == before or (trainer.is_last_batch and self.config.dev is not None):
             return
         # by what all have said: a signal that comes while it is saved is only this process's, and for the next step
         asked, is_time = self.processes.any(self.request.asked, self._is_time(trainer.global_step))  # clocks differ
-        if asked or is_time:
+        self._stops = asked
+        if asked or is_time or trainer.is_last_batch:
             self.save_last(trainer)
-        if asked:
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *_: object) -> None:
+        """Stop before the next step: Lightning logs the last one only after `on_train_batch_end`."""
+        if self._stops:
             self.stop_if_asked(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -168,12 +173,6 @@ class Checkpoints(pl.Callback):
                     self._tell(trainer)  # first: what a killed run was not told, the resumed one would never be
             finally:
                 self.save_last(trainer)
-            self.stop_if_asked(trainer)
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Without a dev split this is the end of an epoch."""
-        if self.config.dev is None:
-            self.save_last(trainer)
             self.stop_if_asked(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -142,6 +142,7 @@ def _train(module: TrainingModule, data: TrainingData, checkpoints: Checkpoints,
                 trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
             finally:
                 module.leave_as_it_was()
+            checkpoints.stop_if_asked(trainer)  # in the last step
             if data.dev is not None and not trainer.should_stop and module.validated_at != trainer.global_step:
                 trainer.validate(module, datamodule=data, verbose=False)  # stopped in the middle of an epoch
                 checkpoints.keep_if_best(trainer)

@@ -30,7 +30,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from dokhae.errors import DokhaeError, SettingsError, TrainingError
 from dokhae.model.devices import choose_device
-from dokhae.stopping import HANGING_UP, Request, answer, hearing
+from dokhae.stopping import HANGING_UP, OF_TERMINALS, Request, answer, hearing
 from dokhae.training.checkpoints import Interrupted
 from dokhae.training.cluster import Asked, asked, check_devices
 from dokhae.training.meeting import JOIN, LostProcess, join_seconds
@@ -101,6 +101,8 @@ class Launched:
         return self._results
 
     def _run(self) -> None:
+        if hasattr(signal, "pthread_sigmask"):  # of this thread, and of the processes that it starts: they would tell
+            signal.pthread_sigmask(signal.SIG_BLOCK, OF_TERMINALS)  # of Ctrl-C while they import what ignores it
         try:
             self._results = elastic_launch(self._settings(), work)(self.order)
         except BaseException as error:  # noqa: B036 - the caller's thread raises it

@@ -20,7 +20,7 @@ from typing import Any
 from dokhae.errors import DokhaeError
 from dokhae.files import atomic_path
 from dokhae.model.devices import choose_device
-from dokhae.stopping import ASKING, interrupt
+from dokhae.stopping import OF_TERMINALS, interrupt
 from dokhae.training.checkpoints import Interrupted
 from dokhae.training.cluster import Asked
 from dokhae.training.meeting import LostProcess, NotMet, joined
@@ -50,8 +50,9 @@ def work(order: Order) -> Any:  # noqa: ANN401 - what the task returns, a Failur
     failure = verdict_in(order.folder)  # the agent cannot tell a mistake in the settings from a crash
     if failure is not None and order.config.nodes == 1:
         return None
-    for number in ASKING:  # a terminal tells all of Ctrl-C and of its end; who has launched us passes it on as SIGTERM
-        signal.signal(number, interrupt if number == signal.SIGTERM else signal.SIG_IGN)
+    for number in OF_TERMINALS:  # who has launched us hears them too, and passes them on as SIGTERM
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, interrupt)
     launcher, ended = multiprocessing.parent_process(), threading.Event()
     assert launcher is not None, "a process of its own"
     threading.Thread(target=_stop_without, args=(launcher, ended, order.folder), name="launcher", daemon=True).start()
