@@ -18,6 +18,7 @@ import torch
 import dokhae
 from dokhae.errors import DataError
 from dokhae.training import KeepConfig, OptimizerConfig
+from dokhae.training.checkpoints import best_in
 from tiny_models import make_model
 from training.small import FEW, config, equal, weights, write_squad
 
@@ -133,14 +134,19 @@ def test_a_process_that_is_killed_again_and_again_at_random_moments(seed, whole,
     ("number", "write"),
     [
         (1, "half written"), pytest.param(1, "not renamed", marks=pytest.mark.slow),
-        pytest.param(7, "half written", marks=pytest.mark.slow), (7, "not renamed"),
+        pytest.param(7, "half written", marks=pytest.mark.slow), (9, "not renamed"),  # the last one, after a new best
     ],
 )  # fmt: skip
 def test_a_process_that_is_killed_while_it_writes_a_checkpoint(number, write, whole, tmp_path):
     undisturbed, _ = whole
     settings = config(undisturbed.model, undisturbed.train, tmp_path / "run", **SETTINGS)
     assert run_process(die_at, number, write, settings) == -signal.SIGKILL
-    assert list((settings.out / "checkpoints").glob(".*.tmp"))
+    checkpoints = settings.out / "checkpoints"
+    assert list(checkpoints.glob(".*.tmp"))
+    if number > 1:
+        best = best_in(torch.load(checkpoints / "last.ckpt", weights_only=True))
+        assert set(best) < {path.name for path in checkpoints.iterdir()}  # none is lost before its successor is known
+        (checkpoints / "best-step=3-dev_loss=0.1.ckpt").touch()  # which would not come again where a step can differ
     finish(settings, undisturbed)
 
 

@@ -149,7 +149,7 @@ class Checkpoints(pl.Callback):
         self._hear()
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
-        """Between two optimizer steps; after the last batch of an epoch, its validation comes first where there is one."""
+        """Between two optimizer steps; after the last batch of an epoch its validation comes first, if there is one."""
         before, self._stepped = self._stepped, trainer.global_step
         if trainer.global_step == before or (trainer.is_last_batch and self.config.dev is not None):
             return
@@ -187,9 +187,10 @@ class Checkpoints(pl.Callback):
                 raise Diverged(f"the weights are not finite after step {trainer.global_step}")
         self._save(trainer, LAST)
         self._saved, self._saved_at = trainer.global_step, time.monotonic()
+        self._drop()
 
     def keep_if_best(self, trainer: pl.Trainer) -> None:
-        """Save the model under its score if it is among the k best, and drop the one it pushes out."""
+        """Save the model under its score if it is among the k best; save_last then drops the one it pushes out."""
         if self.keep.best_by == "last":
             return
         name, mode = watched(self.keep.best_by)
@@ -201,10 +202,17 @@ class Checkpoints(pl.Callback):
         if len(self.best) == self.keep.best and score <= self.best[-1][0]:
             return
         self._save(trainer, file, weights_only=True)
-        ranked = sorted([*self.best, (score, file)], key=lambda entry: -entry[0])
-        self.best = ranked[: self.keep.best]
-        for _, dropped in ranked[self.keep.best :] if self.processes.first else ():
-            (self.folder / dropped).unlink(missing_ok=True)
+        self.best = sorted([*self.best, (score, file)], key=lambda entry: -entry[0])[: self.keep.best]
+
+    def _drop(self) -> None:
+        """Delete models that are no longer among the best, or that a killed run saved and did not live to tell of.
+
+        Only when the last checkpoint no longer knows them: a run that goes on from it would miss them.
+        """
+        best = {name for _, name in self.best}
+        for path in self.folder.glob("best-*.ckpt") if self.processes.first else ():
+            if path.name not in best:
+                path.unlink(missing_ok=True)
 
     def _tell(self, trainer: pl.Trainer) -> None:
         if self.watch is not None and self.processes.first:
