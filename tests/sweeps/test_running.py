@@ -9,7 +9,6 @@ from dataclasses import replace
 import optuna
 import pytest
 import torch
-import transformers
 
 import dokhae
 from dokhae import sweeps
@@ -19,6 +18,7 @@ from dokhae.progress import clock
 from dokhae.sweeps.results import ranked, write_table
 from dokhae.sweeps.sampling import make_sampler, suggest
 from dokhae.sweeps.spec import config_of
+from dokhae.training.reading import ReaderLesson
 from sweeps.small_sweeps import comparable, spec_of
 
 
@@ -126,14 +126,14 @@ def test_a_point_that_no_training_can_have_has_failed_and_the_others_go_on(tmp_p
 
 
 def test_a_trial_that_needs_too_much_memory_has_failed_too(tmp_path, tiny_bert, few, monkeypatch):
-    forward = transformers.BertForQuestionAnswering.forward
+    logits = ReaderLesson.logits
 
-    def small_device(model, input_ids, **inputs):
-        if model.training and len(input_ids) > 2:
+    def small_device(lesson, model, batch, device):
+        if model.training and len(batch.lengths) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
-        return forward(model, input_ids, **inputs)
+        return logits(lesson, model, batch, device)
 
-    monkeypatch.setattr(transformers.BertForQuestionAnswering, "forward", small_device)
+    monkeypatch.setattr(ReaderLesson, "logits", small_device)
     results = sweeps.sweep(spec_of(tiny_bert, few, search={"batch_size": [3, 2]}), tmp_path / "out", show=False)
     assert [each.state for each in results] == ["failed", "finished"]
     assert results[0].reason.startswith("too little memory on the device (CUDA out of memory)")

@@ -72,9 +72,15 @@ def test_a_model_that_was_trained_without_a_split_is_given_none(encoder, tmp_pat
 
 def test_a_split_is_part_of_what_a_checkpoint_belongs_to(encoder, tmp_path):
     run, _ = trained(encoder, tmp_path, epochs=1, korean_split="particles")
-    (run / "config.yaml").write_text((run / "config.yaml").read_text().replace("split: particles", "split: none"))
-    record = json.loads((run / "run.json").read_text()) | {"status": "interrupted"}
-    (run / "run.json").write_text(json.dumps(record))
+    for name in ("config.yaml", "run.json"):
+        text = (run / name).read_text()
+        for old, new in (
+            ("split: particles", "split: none"),
+            ('split": "particles', 'split": "none'),
+            ("finished", "interrupted"),
+        ):
+            text = text.replace(old, new)
+        (run / name).write_text(text)
     with pytest.raises(SettingsError, match="began with another encoder"):
         dokhae.resume(run, show=False)
 

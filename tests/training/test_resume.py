@@ -257,6 +257,22 @@ def test_a_dev_file_that_has_become_the_train_file_has_changed(tmp_path, monkeyp
     dokhae.resume(run, show=False, data={"dev": tmp_path / "moved.json"})
 
 
+def test_a_run_whose_settings_have_changed_is_not_resumed(stopped):
+    path, record = stopped / "config.yaml", (stopped / "run.json").read_bytes()
+    begun = path.read_text()
+    for old, new, words in (
+        ("learning_rate: 5.0e-05", "learning_rate: 1.0e-04", "learning_rate is 0.0001, but the run began with 5e-05"),
+        ("warmup: 0.1", "warmup: 0.2", "optimizer.warmup is 0.2, but the run began with 0.1; put that back, or train"),
+    ):
+        assert old in begun
+        path.write_text(begun.replace(old, new))
+        with pytest.raises(SettingsError, match=rf"config\.yaml: {words}"):
+            dokhae.resume(stopped, show=False)
+        assert (stopped / "run.json").read_bytes() == record
+    path.write_text(begun.replace("checkpoint_every: null", "checkpoint_every: 1"))  # changes no weight
+    dokhae.resume(stopped, show=False)
+
+
 def test_a_run_whose_data_has_changed_is_not_resumed(stopped):
     write_squad(stopped.parent / "few.json", FEW[:3])
     with pytest.raises(SettingsError, match=r"few\.json: has changed since .*run was started"):

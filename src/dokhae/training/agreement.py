@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import dokhae
 from dokhae.errors import SettingsError
@@ -27,8 +25,9 @@ def check_code(config: RunConfig, processes: Processes) -> None:
         return
     facts = {f"version of {name}": version(name) for name in PACKAGES}
     facts["code of dokhae"] = f"{dokhae.__version__} {code_hash()[:SHOWN]}"
-    settings = _flat(runs.resolved(config))
-    _compare(facts | {f"setting {name}": str(value) for name, value in settings.items()}, processes)
+    settings = runs.by_name(runs.resolved(config))
+    facts |= {f"setting {name}": str(value) for name, value in settings.items() if name not in PLACES}
+    _compare(facts, processes)
 
 
 def check_content(config: RunConfig, identity: Identity, processes: Processes) -> None:
@@ -48,17 +47,6 @@ def code_hash() -> str:
     for path in sorted(path for ending in ("py", "yaml") for path in folder.rglob(f"*.{ending}")):
         digest.update(f"{path.relative_to(folder).as_posix()}\0{sha256(path)}\n".encode())
     return digest.hexdigest()
-
-
-def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by name, those in groups with a dot; without the files that are compared by content."""
-    found: dict[str, Any] = {}
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            found |= {f"{name}.{inner}": each for inner, each in _flat(value).items()}
-        elif name not in PLACES:
-            found[name] = value
-    return found
 
 
 def _compare(facts: dict[str, str], processes: Processes) -> None:

@@ -35,6 +35,11 @@ STATUSES = (
     (Pruned, "pruned"),
     (LostProcess, "killed"),
 )
+# what may be another when a run goes on: where things are, for what they hold is compared, and how all is computed
+FREE = {
+    "model", "train", "dev", "out", "recipe", "trust_remote_code", "device", "devices", "nodes", "strategy", "compile",
+    "no_cuda_graphs", "checkpoint_every", "checkpoint_minutes", "track.mlflow", "track.wandb", "track.project",
+}  # fmt: skip
 PACKAGES = ("dokhae", "torch", "transformers", "tokenizers", "lightning", "numpy")
 
 
@@ -67,8 +72,8 @@ def load(
     data: Mapping[str, Path] | None = None,
     used: Sequence[str] = ("train", "dev"),
 ) -> Config:
-    """The settings that a run was started with. SettingsError where the data that is used is no longer the same, or
-    the run is of another kind.
+    """The settings that a run was started with. SettingsError where config.yaml has other ones, the data that is used
+    is no longer the same, or the run is of another kind.
 
     trust_remote_code has to be said again: the run folder may be somebody else's. data: where "train" and "dev" are
     now, if they have moved.
@@ -82,7 +87,9 @@ def load(
         raise SettingsError(f"{run}: runs Python code that comes with its model; allow that with --trust_remote_code")
     moved = data or {}
     config = replace(begun, train=moved.get("train", begun.train), dev=moved.get("dev", begun.dev))
-    digests = record_of(run).get("data", {})
+    record = record_of(run)
+    _refuse_changed(path, begun, record)
+    digests = record.get("data", {})
     for name in used:
         file, old = getattr(config, name), getattr(begun, name)
         before = digests.get(str(old.resolve())) if old is not None else None
@@ -90,6 +97,24 @@ def load(
         if digests and file is not None and sha256(file) not in ([before] if before else digests.values()):
             raise SettingsError(f"{file}: has changed since {run} was started; put the old file back, or train anew")
     return config
+
+
+def by_name(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by name, those in groups with a dot."""
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        inner = by_name(value) if isinstance(value, Mapping) else {}
+        found |= {f"{name}.{each}": one for each, one in inner.items()} if inner else {name: value}
+    return found
+
+
+def _refuse_changed(path: Path, config: RunConfig, record: Mapping[str, Any]) -> None:
+    """SettingsError where a config.yaml no longer says what the run began with, as far as that makes the result."""
+    now, before = by_name(resolved(config)), by_name(record.get("settings", {}))
+    for name, value in before.items():
+        if name in now and name not in FREE and now[name] != value:
+            raise SettingsError(f"{path}: {name} is {now[name]}, but the run began with {value}; put that back, or "
+                                "train again into another folder")  # fmt: skip
 
 
 def refuse_another_kind(run: Path, kind: type[RunConfig]) -> None:
