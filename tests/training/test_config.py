@@ -27,6 +27,7 @@ from training.small import config
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"seed": -1}, "seed is -1"),
         ({"seed": 2**32}, "has to be below"),
+        ({"optimizer": OptimizerConfig(power=2.0)}, "optimizer.power is 2.0, but optimizer.schedule is linear"),
         ({"null_threshold": float("nan")}, "null_threshold is not a number"),
         ({"optimizer": OptimizerConfig(clip=float("nan"))}, r"optimizer\.clip is nan"),
         ({"optimizer": OptimizerConfig(weight_decay=-1.0)}, r"optimizer\.weight_decay is -1"),

@@ -133,11 +133,20 @@ def test_an_encoder_that_gives_its_attention_away_is_trained_and_saved(tmp_path)
 
 
 @pytest.mark.parametrize("offload", [False, True])
-@pytest.mark.parametrize("schedule", ["linear", "cosine", "polynomial", "constant"])
-def test_every_schedule_warms_up_and_ends_where_it_should(schedule, offload, tmp_path):
+@pytest.mark.parametrize(
+    ("schedule", "power", "later"),  # later: of the highest rate, a third of the way down
+    [
+        ("linear", 1, 2 / 3),
+        ("cosine", 1, 3 / 4),
+        ("polynomial", 1, 2 / 3),
+        ("polynomial", 2, 4 / 9),
+        ("constant", 1, 1),
+    ],
+)
+def test_every_schedule_warms_up_and_ends_where_it_should(schedule, power, later, offload, tmp_path):
     from dokhae.training.optimizers import make_optimizer, make_schedule
 
-    chosen = OptimizerConfig(schedule=schedule, warmup=0.1, offload=offload)
+    chosen = OptimizerConfig(schedule=schedule, power=power, warmup=0.1, offload=offload)
     settings = config(tmp_path, tmp_path, tmp_path, optimizer=chosen)
     optimizer = make_optimizer(torch.nn.Linear(1, 1), settings)
     scheduler = make_schedule(optimizer, settings, 100)
@@ -149,7 +158,19 @@ def test_every_schedule_warms_up_and_ends_where_it_should(schedule, offload, tmp
     assert rates[0] == 0.0
     assert rates[5] == pytest.approx(settings.learning_rate / 2)
     assert max(rates) == pytest.approx(settings.learning_rate)
+    assert rates[40] == pytest.approx(later * settings.learning_rate)
     assert rates[-1] == pytest.approx(settings.learning_rate if schedule == "constant" else 0.0, abs=1e-6)
+
+
+def test_a_warm_up_that_never_ends_and_a_threshold_for_nothing_are_told(tmp_path, caplog):
+    data = write_squad(tmp_path / "few.json", FEW)
+    settings = config(
+        make_model("bert", tmp_path / "encoder"), data, tmp_path / "run", epochs=1, batch_size=2, null_threshold=0.5,
+        optimizer=OptimizerConfig(warmup=3),
+    )  # fmt: skip
+    dokhae.train(settings, show=False)
+    assert "optimizer.warmup is 3 steps, and there are 3: the learning rate only rises" in caplog.text
+    assert "korquad-1.0 has no unanswerable questions: null_threshold 0.5 is not used" in caplog.text
 
 
 def test_biases_and_norms_are_not_decayed(tmp_path):
@@ -241,14 +262,15 @@ def test_a_question_without_an_answer_is_refused_where_the_benchmark_knows_none(
     assert not (tmp_path / "run").exists()
 
 
-def test_the_process_is_left_as_it_was(tmp_path):
+def test_the_process_is_left_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
     data = write_squad(tmp_path / "few.json", FEW)
     model = make_model("bert", tmp_path / "encoder")
 
     def state():
         flags = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
         numbers = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
-        return flags, numbers, dict(os.environ)
+        return flags, torch.backends.cudnn.benchmark, numbers, dict(os.environ)
 
     before = state()
     dokhae.train(config(model, data, tmp_path / "run", epochs=1), show=False)

@@ -16,7 +16,7 @@ VARIABLES = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "CUBLAS_WORKSPACE_CONFIG", "MA
 
 @contextlib.contextmanager
 def isolated() -> Iterator[None]:
-    """Restore the random states, torch's determinism and Lightning's environment variables after the block.
+    """Restore random states, torch's determinism, cuDNN's benchmark and Lightning's variables after the block.
 
     In it, deterministic algorithms do not overwrite memory that is about to be written anyway: a tenth of a step.
     """
@@ -24,15 +24,17 @@ def isolated() -> Iterator[None]:
     states = random.getstate(), np.random.get_state()
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    benchmark = torch.backends.cudnn.benchmark
     fills = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):  # all, which it warns of where it chooses
             yield
     finally:
         random.setstate(states[0])
         np.random.set_state(states[1])
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        torch.backends.cudnn.benchmark = benchmark
         torch.utils.deterministic.fill_uninitialized_memory = fills  # type: ignore[attr-defined]
         for name, value in variables.items():
             os.environ.pop(name, None)

@@ -41,6 +41,8 @@ from dokhae.training.worker import ASKED, LONGEST_STEP, Order, verdict_in, work
 RESTARTS = 3  # of all processes, after one was killed or stopped with an error that is no DokhaeError
 # torch 2.13's agents keep one store for all attempts, also when the machine that had it is gone; this makes it new
 OWN_STORE = "TORCH_DISABLE_SHARE_RDZV_TCP_STORE"
+FOLDER = "DOKHAE_LAUNCH_FOLDER"  # for processes that do not get as far as their order
+UNGUARDED = "unguarded"  # the file that is there once one of them was about to start processes of its own
 SECONDS_TO_START = 5  # the agent, new processes
 SECONDS_TO_END = 5  # processes that were told to stop at once
 
@@ -54,8 +56,8 @@ def launch(config: Asked, task: Callable[[], Any]) -> Any:  # noqa: ANN401 - wha
     after Ctrl-C, when the last step is saved; SettingsError where devices or nodes are missing.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):  # one of ours, which imports the script first
-        sys.exit("dokhae: each of the processes imports the script that has started them; put what it does below "
-                 '`if __name__ == "__main__":`')  # fmt: skip
+        (Path(os.environ[FOLDER]) / UNGUARDED).touch()
+        sys.exit(SettingsError.exit_code)
     check_devices(config.devices or 1, choose_device(config.device))
     messages = logging.getLogger("dokhae")
     level = messages.level if messages.handlers else None
@@ -86,14 +88,19 @@ class Launched:
         """What each process of this machine has returned, by rank; errors as of launch()."""
         with hearing(signal.SIG_IGN, HANGING_UP):  # a closed terminal would end it, and its next one complains of that
             resource_tracker.ensure_running()
-        with _environment({OWN_STORE: "1"}), _silent_agent(), hearing(self._ask):
+        unguarded = self.order.folder / UNGUARDED
+        variables = {OWN_STORE: "1", FOLDER: str(self.order.folder)}
+        with _environment(variables), _silent_agent(), hearing(self._ask):
             thread = threading.Thread(target=self._run, name="agent", daemon=True)  # it may wait for other nodes
             thread.start()
             while thread.is_alive() and not (self.request.asked and self._nobody()):
                 thread.join(0.2)
                 self._began = self._began or bool(self._children())
-                if self.request.asked:
+                if self.request.asked or unguarded.exists():
                     self._pass_on()  # also to those that were being started meanwhile
+        if unguarded.exists():
+            raise SettingsError("each of the processes imports the script that has started them; put what it does "
+                                'below `if __name__ == "__main__":`')  # fmt: skip
         if self.request.asked and self._error is None and not self._results:
             raise self._explained(KeyboardInterrupt())
         if self._error is not None and not verdict_in(self.order.folder):

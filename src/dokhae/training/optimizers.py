@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import math
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,8 @@ from dokhae.errors import SettingsError
 from dokhae.model.layers import layer_lists
 from dokhae.training.offload import Groups, OffloadedOptimizer
 from dokhae.training.run_config import RunConfig
+
+log = logging.getLogger("dokhae")
 
 
 def make_optimizer(model: nn.Module, config: RunConfig) -> torch.optim.Optimizer:
@@ -133,7 +136,9 @@ def make_schedule(optimizer: torch.optim.Optimizer, config: RunConfig, steps: in
     """The learning rate by optimizer steps: warm-up, then linear, cosine or polynomial to zero, or constant."""
     settings = config.optimizer
     warmup = int(settings.warmup) if settings.warmup >= 1 else math.ceil(steps * settings.warmup)
+    if settings.warmup >= steps:
+        log.warning("optimizer.warmup is %d steps, and there are %d: the learning rate only rises", warmup, steps)
     warmup = min(warmup, steps - 1)  # at rate 0, a single step would learn nothing
     names = {"constant": "constant_with_warmup"}
-    extra = {"lr_end": 0.0} if settings.schedule == "polynomial" else None
+    extra = {"lr_end": 0.0, "power": settings.power} if settings.schedule == "polynomial" else None
     return optimization.get_scheduler(names.get(settings.schedule, settings.schedule), optimizer, warmup, steps, extra)

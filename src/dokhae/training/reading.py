@@ -51,6 +51,9 @@ class Reading:
     def load(self, config: TrainConfig, device: str) -> LoadedReader:
         """Read data and encoder; refuse what cannot be trained, before anything is written."""
         benchmark = benchmarks.find(config.benchmark)
+        if config.null_threshold is not None and not benchmark.rule.has_null and config.recipe is None:
+            log.warning("%s has no unanswerable questions: null_threshold %g is not used", benchmark.name,
+                        config.null_threshold)  # fmt: skip
         train = read_split(config.train, benchmark, config.max_train_examples, config.misplaced_answers)
         dev = read_split(config.dev, benchmark, config.max_dev_examples, None) if config.dev else None
         source = loading.locate(config.model)

@@ -22,6 +22,7 @@ class OptimizerConfig:
     weight_decay: float = 0.01
     adam_epsilon: float = 1e-8
     schedule: Literal["linear", "cosine", "polynomial", "constant"] = "linear"
+    power: float = 1.0  # of the polynomial schedule; 1, as in BERT's own code, falls like the linear one
     warmup: float = 0.1  # below 1: share of all steps; from 1 on: steps
     clip: float = 1.0  # largest global norm of the gradients; 0 = no clipping
     accumulate: int = 1  # batches per optimizer step; where the last one of an epoch has fewer, it is as much smaller
@@ -113,6 +114,7 @@ class RunConfig:
             ("epochs", self.epochs),
             ("learning_rate", self.learning_rate),
             ("optimizer.layer_decay", self.optimizer.layer_decay),
+            ("optimizer.power", self.optimizer.power),
         ):
             if not number > 0:  # NaN is refused too
                 raise SettingsError(f"{name} is {number or 0}; it has to be above 0")
@@ -122,6 +124,9 @@ class RunConfig:
                 raise SettingsError(f"{name} is {value}; it has to be {least}")
         if self.optimizer.layer_decay > 1:
             raise SettingsError(f"optimizer.layer_decay is {self.optimizer.layer_decay}; it can be at most 1")
+        if self.optimizer.power != 1 and self.optimizer.schedule != "polynomial":
+            raise SettingsError(f"optimizer.power is {self.optimizer.power}, but optimizer.schedule is "
+                                f"{self.optimizer.schedule}; only polynomial has a power")  # fmt: skip
         if self.seed >= 2**32:
             raise SettingsError(f"seed is {self.seed}; it has to be below 2**32")
 
@@ -144,6 +149,7 @@ class RunConfig:
             ("optimizer.weight_decay", optimizer.weight_decay, 0),
             ("optimizer.adam_epsilon", optimizer.adam_epsilon, 0),
             ("optimizer.accumulate", optimizer.accumulate, 1),
+            ("optimizer.power", optimizer.power, 0),
             ("optimizer.warmup", optimizer.warmup, 0),
             ("optimizer.clip", optimizer.clip, 0),
             ("optimizer.frozen_layers", optimizer.frozen_layers, 0),
