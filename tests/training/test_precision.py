@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ import yaml
 import dokhae
 from dokhae.files import read_json
 from dokhae.model.layers import layers_of
+from dokhae.model.loading import load_model, locate
 from dokhae.model.normalisation import LayerNorm
 from dokhae.model.span import TorchScore
 from dokhae.training import OptimizerConfig, module
@@ -90,18 +92,30 @@ def test_on_a_gpu_layers_learn_in_16_bits_and_are_left_as_they_were(precision, g
 
 
 @pytest.mark.parametrize(
-    ("changes", "recorded"),
-    [({}, True), ({"no_cuda_graphs": True}, False), ({"optimizer": OptimizerConfig(offload=True)}, False)],
+    ("changes", "processes", "lowered", "recorded"),
+    [
+        ({}, 1, True, True),
+        ({"optimizer": OptimizerConfig(accumulate=2)}, 1, True, True),
+        ({"no_cuda_graphs": True}, 1, True, False),
+        ({"optimizer": OptimizerConfig(offload=True)}, 1, True, False),
+        ({}, 2, True, False),
+        ({"strategy": "fsdp"}, 2, False, False),
+        ({"precision": "fp16"}, 1, False, True),
+        ({"precision": "fp32"}, 1, False, False),
+    ],
 )
-def test_blocks_draw_the_same_dropout_however_a_gpu_is_told(changes, recorded, tmp_path, monkeypatch):
-    data, model = write_squad(tmp_path / "few.json", FEW), make_model("bert", tmp_path / "encoder")
-    found, loss = [], module.TrainingModule.training_step
-
-    def step(self, part, index):
-        found.append((bool(self.lowered), any(layer.blocks for layer in self.lowered), self.recorder is not None))
-        return loss(self, part, index)
-
-    monkeypatch.setattr(module.TrainingModule, "training_step", step)
-    with made_fast_as_on_a_gpu():
-        dokhae.train(config(model, data, tmp_path / "run", precision="bf16", **changes), show=False)
-    assert set(found) == {(True, True, recorded)}
+def test_what_is_done_to_be_fast_on_a_gpu(changes, processes, lowered, recorded, tmp_path, monkeypatch):
+    """Blocks draw dropout of their own: so they are there, however the GPU is told of them."""
+    net = load_model(locate(make_model("bert", tmp_path / "encoder")))
+    lesson = SimpleNamespace(data=SimpleNamespace(processes=SimpleNamespace(size=processes)))
+    settings = config(tmp_path, tmp_path, tmp_path, **{"precision": "bf16"} | changes)
+    learning = module.TrainingModule(net, lesson, settings, 1)
+    monkeypatch.setattr(module.TrainingModule, "device", torch.device("cuda"))
+    learning.on_fit_start()
+    assert [bool(layer.blocks) for layer in learning.lowered] == [True] * lowered
+    assert (learning.recorder is not None) == recorded
+    if recorded:
+        assert learning.recorder.adds == (settings.optimizer.accumulate > 1)
+        assert learning.recorder.lowered == learning.lowered
+    learning.leave_as_it_was()
+    assert not any("forward" in vars(one) for one in net.modules())

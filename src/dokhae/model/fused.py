@@ -82,8 +82,8 @@ class Block(ABC):
     @classmethod
     def is_alike(cls, module: Any) -> bool:  # noqa: ANN401
         """Whether a module in evaluation says what it would as a block."""
-        given = cls.example(module)
         try:
+            given = cls.example(module)
             with torch.no_grad(), torch.autocast(given[0].device.type, enabled=False):
                 wanted, found = getattr(module, cls.method)(*given), cls.answer(module, *given)
         except Exception as error:  # whatever it says to what others of its kind take
