@@ -19,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dokhae.encoding import bucket_by_length, sequence_lengths
+from dokhae.errors import TrainingError
 from speed import gpu
 from speed.command import run_command
 from speed.costs import finish
-from speed.sides import Training, make_features
+from speed.sides import Training, make_features, recorded_or_failed
 from speed.turns import CACHE
 
 PLACES = (0.15, 0.38, 0.62, 0.85)  # among all batches, by their tokens, of those that are taken
@@ -51,21 +52,26 @@ class Arguments:
 
 
 def run(arguments: Arguments) -> int:
-    """Time the steps, and list their kernels; the exit status. SettingsError where there is no GPU."""
+    """Time the steps, and list their kernels; the exit status. SettingsError where there is no GPU, TrainingError where
+    the steps are not those of a training.
+    """
     import torch
 
     gpu.refuse_without_gpu(arguments.device)
     batches = lengths_of(arguments)
     step = step_of(arguments)
-    for _ in range(RECORDED):
-        for lengths in batches:
-            step(lengths)
-    finish(arguments.device)
-    begun = time.perf_counter()
-    for _ in range(ROUNDS):
-        for lengths in batches:
-            step(lengths)
-    finish(arguments.device)
+    with recorded_or_failed() as roomless:
+        for _ in range(RECORDED):
+            for lengths in batches:
+                step(lengths)
+        if roomless:
+            raise TrainingError(f"{len(roomless)} passes were not recorded, for there was no room; lower --batch")
+        finish(arguments.device)
+        begun = time.perf_counter()
+        for _ in range(ROUNDS):
+            for lengths in batches:
+                step(lengths)
+        finish(arguments.device)
     seconds = (time.perf_counter() - begun) / (ROUNDS * len(batches))
     tokens = float(np.mean([lengths.sum() for lengths in batches]))
     sys.stdout.write(
@@ -113,6 +119,8 @@ def step_of(arguments: Arguments) -> Any:  # noqa: ANN401 - a function of a batc
     replace_dropout(model)
     replace_layer_norm(model)
     lowered = lower_layers(model, torch.bfloat16, not arguments.no_blocks and not arguments.compile)
+    if not lowered:
+        raise TrainingError(f"no layer of {arguments.model} learns in 16 bits")
     if arguments.compile:
         compile_encoder(model, lowered)
     Recorder(model.base_model, False, lowered)
