@@ -68,16 +68,17 @@ def parity_part(rows: list[dict[str, Any]]) -> str:
     for row in parity.current(rows):
         groups.setdefault(json.dumps(row["settings"], sort_keys=True), []).append(row)
     whole = [group for group in groups.values() if {row["side"] for row in group} == set(parity.SIDES)]
-    parts = [f"{trained_with(group[-1])}:\n\n{parity.table(group)}\n" for group in reversed(whole)]
+    parts = [f"{trained_with(group)}:\n\n{parity.table(group)}\n" for group in reversed(whole)]
     return "\n".join(parts) or f"Not measured yet: `{COMMANDS['parity']}`."
 
 
-def trained_with(row: dict[str, Any]) -> str:
-    """What differs from one run of the command to the other."""
-    told = row["settings"]
+def trained_with(group: list[dict[str, Any]]) -> str:
+    """What differs from one run of the command to the other, and every machine and commit, the last one first."""
+    told = group[-1]["settings"]
+    machines = dict.fromkeys(machine(row["surroundings"]) for row in reversed(group))
     return (
         f"Batches of {told['batch_size']} windows, learning rate {told['learning_rate']:g}, {told['precision']}; "
-        f"{machine(row['surroundings'])}"
+        f"{'; '.join(machines)}"
     )
 
 

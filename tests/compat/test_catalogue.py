@@ -72,6 +72,8 @@ def test_the_listing_and_a_table(dokhae):
 
 
 def test_files_of_the_old_names(dokhae, refusal, tmp_path):
+    told = dokhae("compat", "scripts", "--help")
+    assert (told.code, told.out) == (0, dokhae("compat", "--help").out)
     made = dokhae("compat", "scripts", "lyeoni", tmp_path).out.splitlines()
     assert sorted(made) == sorted(str(tmp_path / script.file) for script in catalogue.scripts("lyeoni"))
     assert dokhae("compat", "scripts", "lyeoni", tmp_path).code == 0  # its own files are written again

@@ -143,7 +143,7 @@ def test_the_command_of_the_readme_trains_and_scores(trained):
     }  # fmt: skip
     assert {name: config[name] for name in asked} == asked
     assert config["optimizer"] == {
-        "weight_decay": 0.01, "adam_epsilon": 1e-8, "schedule": "constant", "warmup": 0.0, "clip": 0.0,
+        "weight_decay": 0.01, "adam_epsilon": 1e-8, "schedule": "constant", "power": 1.0, "warmup": 0.0, "clip": 0.0,
         "accumulate": 1, "no_bias_correction": False, "layer_decay": 1.0, "frozen_layers": 0, "offload": False,
     }  # fmt: skip
     assert config["decoding"] == {"n_best": 20, "max_answer_length": 30, "search": "pruned"}

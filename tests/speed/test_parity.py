@@ -63,7 +63,10 @@ def test_each_settings_that_both_sides_have_has_a_table_the_newest_first():
 
     both = [*trained(16, "plain", 20.0), *trained(16, "dokhae", 22.0), *trained(4, "plain", 30.0)]
     assert parity_part(both).count("| side |") == 1
-    found = parity_part([*both, *trained(4, "dokhae", 32.0), *trained(2, "dokhae", 33.0)])
+    later = trained(4, "dokhae", 32.0)
+    later[0]["surroundings"] = here | {"commit": "def"}
+    found = parity_part([*both, *later, *trained(2, "dokhae", 33.0)])
+    assert ", commit def; 1 cores of Z80, torch 1, transformers 2, commit abc:" in found
     headings = re.findall(r"^Batches of (\d+) windows, learning rate 0.0002, fp32; 1 cores of Z80", found, re.M)
     assert headings == ["4", "16"]
     assert parity_part(trained(2, "dokhae", 33.0)) == "Not measured yet: `make parity`."

@@ -44,7 +44,7 @@ EXAMPLE = (
     "dokhae train --benchmark korquad-1.0 --model monologg/koelectra-base-v3-discriminator \\\n"
     "           --train KorQuAD_v1.0_train.json --dev KorQuAD_v1.0_dev.json --out runs/koelectra"
 )
-NOTE = "Every verb takes --config FILE.yaml with the same\nnames; options on the command line win over it"
+NOTE = "Verbs, but compat and convert, take --config FILE.yaml\nwith the same names; options on the command line win"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,6 +11,7 @@ from dokhae.errors import SettingsError
 if TYPE_CHECKING:
     from dokhae.compat.table import Flag, Script
 
+HELP = {"-h", "--help"}
 USAGE = """usage: dokhae compat SCRIPT [OPTIONS]       run an old command line as it was
        dokhae compat SCRIPT --help          its options, and what they are here
        dokhae compat scripts SOURCE FOLDER  files of the old names that do the same
@@ -28,7 +29,7 @@ def raw(args: list[str]) -> None:
     from dokhae.compat import catalogue
     from dokhae.compat.reading import read
 
-    if not args or args[0] in ("-h", "--help"):
+    if not args or args[0] in HELP or (args[0] == "scripts" and not HELP.isdisjoint(args)):
         sys.stdout.write(f"{USAGE}\n{listing()}")
     elif args[0] == "scripts":
         write_scripts(args[1:])

@@ -77,7 +77,7 @@ class RunConfig:
     seed: int = 42
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # auto: the fastest here (`dokhae doctor` says which)
-    compile: bool = False  # the encoder, by torch.compile: its first steps take a minute, the later ones less
+    compile: bool = False  # the encoder, by torch.compile: slower on CPUs, and for BERT's kin on a GPU too
     no_cuda_graphs: bool = False  # on one GPU: tell it each pass of the encoder kernel by kernel, not as recorded once
     max_train_examples: int | None = None  # for a try-out: only the first N
     max_dev_examples: int | None = None
