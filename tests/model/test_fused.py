@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from dokhae.model import block_functions, plain_kernels
+from dokhae.model.block_functions import ThreefoldFunction
 from dokhae.model.fused import FeedForward, Residual, Threefold, fuse
 from dokhae.model.layers import layers_of
 from dokhae.model.loading import load_model, locate
@@ -116,6 +117,55 @@ def test_query_key_and_value_are_worked_out_together_and_nothing_of_it_stays(tmp
     torch.testing.assert_close(attention.key(other), nn.functional.linear(other, parts[1].weight, parts[1].bias))
     together.take_out()
     assert not any("forward" in vars(part) for part in parts)
+
+
+@pytest.mark.parametrize("added", ["the same", "others"])
+def test_states_that_attention_reads_and_adds_have_one_gradient(added, tmp_path, monkeypatch):
+    """What is added has its gradient first, and the product's is put on top of it: none is summed apart."""
+    attention = layer_of(tmp_path).attention.to(BF16)
+    given = torch.randn(2, 1, 9, 32, generator=torch.Generator().manual_seed(0)).to(BF16)
+    calls, back = [], ThreefoldFunction.backward
+
+    def attend(module, states, other):
+        said = module.self.query(states) * module.self.key(states).sigmoid() + module.self.value(states)
+        return module.output(said, states if added == "the same" else other)
+
+    wanted = learned(lambda *told: attend(attention, *told), attention, *given)
+    spy = staticmethod(lambda ctx, *told: calls.append(told[3] is not None) or back(ctx, *told))
+    monkeypatch.setattr(ThreefoldFunction, "backward", spy)
+    threefold, residual = fuse(attention)
+    found = learned(lambda *told: attend(attention, *told), attention, *given)
+    assert calls == [added == "the same"]
+    assert residual.threefold is threefold and not threefold.kept
+    assert found.keys() == wanted.keys()
+    for name, one in wanted.items():
+        if one is not None:  # the others, where they are not added
+            torch.testing.assert_close(found[name].float(), one.float(), rtol=0.05, atol=0.02, msg=name)
+
+
+def test_of_states_that_only_one_part_reads_there_is_a_gradient(tmp_path):
+    attention = layer_of(tmp_path).attention.self.to(BF16)
+    states = torch.randn(1, 9, 32, generator=torch.Generator().manual_seed(0)).to(BF16)
+    wanted = learned(attention.query, attention, states)
+    Threefold(attention)
+    found = learned(attention.query, attention, states)
+    torch.testing.assert_close(found["0"], wanted["0"], rtol=0.02, atol=1e-3)
+    assert not any(found[f"{part}.{name}"].any() for part in ("key", "value") for name in ("weight", "bias"))
+
+
+def test_of_a_pass_that_breaks_off_nothing_stays(tmp_path, monkeypatch):
+    model = made(tmp_path).train()
+    lowered = lower_layers(model, BF16)
+    threefold = next(block for block in lowered[1].blocks if isinstance(block, Threefold))
+
+    def full(*given, **options):
+        assert threefold.kept
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(lowered[1].layer.attention.output, "forward", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        encoded(model, inputs(model, windows("bert", 9, 20)), BF16)
+    assert not threefold.kept
 
 
 def test_an_evaluation_is_the_modules_own(tmp_path):

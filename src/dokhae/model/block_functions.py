@@ -128,22 +128,30 @@ def _norm_back(
 
 
 class ThreefoldFunction(torch.autograd.Function):
-    """Query, key and value of the same states, (..., size), in one product."""
+    """Query, key and value of the same states, (..., size), in one product; and the states as they are.
+
+    Who adds the states later takes those: then their gradient goes into the product of the way back, and no sum goes
+    through memory of its own.
+    """
 
     @staticmethod
     def forward(ctx: Any, states: Tensor, *told: Tensor) -> tuple[Tensor, ...]:  # noqa: ANN401
         """What it says; `ctx` keeps what the way back needs."""
         weight, bias = joined(told[:3]), joined(told[3:])
         ctx.save_for_backward(_rows(states), weight)
+        ctx.set_materialize_grads(False)
         ctx.shape = states.shape
-        return functional.linear(states, weight, bias).chunk(3, -1)
+        return *functional.linear(states, weight, bias).chunk(3, -1), states.view_as(states)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:  # noqa: ANN401
-        """The gradient of each argument."""
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor, ...]:  # noqa: ANN401
+        """The gradient of each argument. That of the states which was given is written over."""
         states, weight = ctx.saved_tensors
-        change, of_biases = kernels_for(states).join(*(_rows(one).contiguous() for one in gradients))
-        return (change @ weight).view(ctx.shape), *(change.t() @ states).chunk(3), *of_biases
+        *three, added = (None if one is None else _rows(one).contiguous() for one in gradients)
+        filled = (torch.zeros_like(states) if one is None else one for one in three)  # of what nobody took
+        change, of_biases = kernels_for(states).join(*filled)
+        of_states = change @ weight if added is None else added.addmm_(change, weight)
+        return of_states.view(ctx.shape), *(change.t() @ states).chunk(3), *of_biases
 
 
 def joined(parts: tuple[Tensor, ...]) -> Tensor:

@@ -55,9 +55,19 @@ def fuse(layer: nn.Module) -> list[Fused]:
             found.append(Threefold(module))
         for kind in (FeedForward, Residual):
             if module not in done and kind.fits(module) and kind.is_alike(module):
-                found.append(kind(module))
+                block = kind(module)
+                if isinstance(block, Residual) and found and isinstance(found[-1], Threefold):
+                    found[-1].is_added, block.threefold = True, found[-1]
+                found.append(block)
                 done.update(module.children())
     return found
+
+
+def forget(blocks: list[Fused]) -> None:
+    """Give up what blocks keep of a pass that broke off."""
+    for block in blocks:
+        if isinstance(block, Threefold):
+            block.kept.clear()
 
 
 class Block(ABC):
@@ -110,6 +120,15 @@ class Block(ABC):
 class Residual(Block):
     """A linear layer, dropout, and the normalised sum with what came in before: BertSelfOutput and its like."""
 
+    def __init__(self, module: Any) -> None:  # noqa: ANN401
+        super().__init__(module)
+        self.threefold: Threefold | None = None  # of the same attention
+
+    def forward(self, *given: Tensor) -> Tensor:
+        """The method's answer."""
+        states, before = given
+        return super().forward(states, before if self.threefold is None else self.threefold.once_more(before))
+
     @staticmethod
     def fits(module: Any) -> bool:  # noqa: ANN401
         """Whether a module has the parts of such a block."""
@@ -158,7 +177,8 @@ class Threefold:
     def __init__(self, module: Any) -> None:  # noqa: ANN401
         self.parts = [module.query, module.key, module.value]
         # what each of them is given, and says to that; nothing stays, for it would hold the way back of a whole pass
-        self.kept: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+        self.kept: dict[Any, tuple[Tensor, Tensor]] = {}
+        self.is_added = False  # whether a block may add the same states to what attention says: it is kept under itself
         for part in self.parts:
             part.forward = partial(self.forward, part)
 
@@ -173,10 +193,17 @@ class Threefold:
             return functional.linear(states, part.weight, part.bias)
         if part is self.parts[0]:
             told = *(one.weight for one in self.parts), *(one.bias for one in self.parts)
-            made = ThreefoldFunction.apply(states, *told)  # type: ignore[no-untyped-call]
+            *made, again = ThreefoldFunction.apply(states, *told)  # type: ignore[no-untyped-call]
             self.kept = {one: (states, said) for one, said in zip(self.parts, made, strict=True)}
+            if self.is_added:
+                self.kept[self] = states, again
         given, said = self.kept.pop(part, (None, states))
         return said if given is states else functional.linear(states, part.weight, part.bias)
+
+    def once_more(self, states: Tensor) -> Tensor:
+        """The states as ThreefoldFunction gives them, where the three are of these."""
+        given, again = self.kept.pop(self, (None, states))
+        return again if given is states else states
 
 
 def _weights(module: Any) -> tuple[Any, ...]:  # noqa: ANN401

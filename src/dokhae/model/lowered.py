@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from dokhae.model.finding import quiet
-from dokhae.model.fused import fuse
+from dokhae.model.fused import forget, fuse
 from dokhae.model.layers import layers_of
 from dokhae.model.packing import ask_row, is_packed
 
@@ -112,7 +112,11 @@ class Lowered(nn.Module):
         copies = _Copies.apply(self, *weights)  # type: ignore[no-untyped-call]
         with torch.autocast(states.device.type, enabled=False):
             given = dict(zip(names, copies, strict=True))
-            return functional_call(self, given, (states.to(self.dtype), *args), options)
+            try:
+                return functional_call(self, given, (states.to(self.dtype), *args), options)
+            except Exception:  # where memory ends, for one: then the pass may be tried in another way
+                forget(self.blocks)
+                raise
 
 
 class _Copies(torch.autograd.Function):
