@@ -78,7 +78,7 @@ ROOMS = {
         third="numpy torch lightning transformers",
         late_third="pyarrow",
     ),
-    "recipes": Room(ours="training.config training.contexts benchmarks"),
+    "recipes": Room(ours="training.config training.contexts training.run_config benchmarks"),
     "sweeps": Room(
         ours="training recipes benchmarks report.figures",
         third="numpy optuna sqlalchemy filelock",

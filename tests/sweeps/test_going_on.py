@@ -18,6 +18,7 @@ from dokhae.cli import main
 from dokhae.errors import DataError, ModelError, SettingsError
 from dokhae.files import read_json
 from dokhae.sweeps import claims, trial
+from dokhae.sweeps.fingerprint import differences, fingerprint
 from dokhae.sweeps.storage import shown
 from dokhae.training import reading
 from dokhae.training.checkpoints import Checkpoints, Interrupted
@@ -111,6 +112,14 @@ def test_a_study_of_another_spec_is_refused_and_nothing_is_lost(tmp_path, tiny_b
         sweeps.sweep(spec, out, show=False)
     with pytest.raises(SettingsError, match="is not an empty folder"):
         sweeps.sweep(spec, out / "plots", show=False)
+
+
+def test_a_study_does_not_differ_in_what_dokhae_has_got_since(tiny_bert, few, tmp_path):
+    stamp = fingerprint(sweeps.read(small(tiny_bert, few), tmp_path))
+    older = {name: value for name, value in stamp.items() if name != "settings.optimizer.power"}
+    assert len(older) < len(stamp) and not differences(older, stamp)
+    assert not differences(stamp | {"settings.no_cuda_graphs": True}, stamp)  # no longer among what counts
+    assert "power was 1.0 and is 2.0" in differences(older, stamp | {"settings.optimizer.power": 2.0})
 
 
 @pytest.mark.slow

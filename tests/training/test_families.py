@@ -103,6 +103,17 @@ def test_an_answer_does_not_depend_on_what_else_is_asked(family, reader):
         assert scores[0] == pytest.approx(scores[1], rel=1e-4, abs=1e-4)
 
 
+def test_without_a_mask_a_tokenizer_that_pads_left_changes_nothing(tmp_path):
+    folder = make_model("fnet", tmp_path / "fnet", layers=2)
+    settings = folder / "tokenizer_config.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"padding_side": "left"}))
+    asking = dokhae.Reader.load(folder, "cpu", settings=ReaderSettings(windows=WindowConfig(64, overlap=8)))
+    examples = [Example(f"{size}", "Who?", TEXT[:size]) for size in (9, 30, 20)]
+    for together, example in zip(asking.predict(examples), examples, strict=True):
+        alone = asking.predict([example])[0]
+        assert (alone.text, alone.null_score) == (together.text, pytest.approx(together.null_score, rel=1e-4))
+
+
 @families
 def test_special_tokens_in_a_text_stop_nobody(family, reader):
     names = shared_tokenizer(FAMILIES[family][1]).all_special_tokens

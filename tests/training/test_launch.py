@@ -196,6 +196,12 @@ def test_a_script_that_its_processes_would_start_again_is_told_what_it_lacks(fol
     assert not out.exists()
 
 
+def test_somebody_elses_process_that_has_not_got_so_far_is_told_too(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(multiprocessing.current_process(), "_inheriting", True, raising=False)
+    with pytest.raises(SystemExit, match="each of the processes imports the script"):
+        dokhae.train(config(folder / "encoder", folder / "few.json", tmp_path / "run", devices=2), show=False)
+
+
 def terminated():
     """As the agent does to those that are left where another process was killed."""
     os.kill(os.getpid(), signal.SIGTERM)

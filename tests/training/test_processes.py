@@ -527,6 +527,8 @@ def test_devices_that_are_not_there():
     [
         ("bert", {}, None),
         ("albert", {}, "AlbertForQuestionAnswering: strategy fsdp divides layer by layer, and its layers share"),
+        ("fnet", {}, "FNetForQuestionAnswering: strategy fsdp needs one pass a batch in all processes"),
+        ("big-bird", {}, "BigBirdForQuestionAnswering: strategy fsdp needs one pass a batch in all processes"),
         ("bert", {"compile": True}, "strategy fsdp does not go with compile"),
         ("bert", {"optimizer": OptimizerConfig(frozen_layers=1)}, "does not go with optimizer.frozen_layers"),
     ],
@@ -622,3 +624,6 @@ def test_a_restart_is_known_by_job_and_settings(tmp_path):
     assert not runs.begun_by("2", changed)
     assert not runs.begun_by(None, changed)
     assert not runs.begun_by("1", replace(changed, seed=7))
+    settings = changed.out / "config.yaml"
+    settings.write_text(settings.read_text().replace("  power: 1.0\n", ""))  # as a dokhae that did not have it
+    assert "power" not in settings.read_text() and runs.begun_by("1", changed)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 import dokhae
 from dokhae.errors import DataError, DokhaeError, SettingsError
@@ -43,11 +44,11 @@ def ask_to_stop_at(step, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "stops"),
     [
-        pytest.param({"epochs": 3}, (1, 3, 4), id="first step, last step of an epoch, first of the next"),
+        pytest.param({"epochs": 3}, (1, 3, 4, 9), id="first step, last step of an epoch, first of the next, the last"),
         pytest.param({"epochs": 3, "optimizer": OptimizerConfig(accumulate=2)}, (1, 2), id="accumulation"),
         pytest.param({"epochs": 2, "dev": None}, (2, 3), id="without a dev file"),
         pytest.param({"epochs": 2, "dev": None, "optimizer": OptimizerConfig(accumulate=2)}, (2,), id="both"),
-        pytest.param({"epochs": 1.5}, (2, 3), id="a part of an epoch"),
+        pytest.param({"epochs": 1.5}, (2, 3, 4), id="a part of an epoch"),
     ],
 )
 def test_ctrl_c_saves_and_resuming_ends_with_the_same_weights(changes, stops, tmp_path, monkeypatch):
@@ -257,6 +258,20 @@ def test_a_dev_file_that_has_become_the_train_file_has_changed(tmp_path, monkeyp
     dokhae.resume(run, show=False, data={"dev": tmp_path / "moved.json"})
 
 
+@pytest.mark.parametrize("name", ["train", "dev"])
+def test_a_run_whose_files_are_others_in_its_settings_is_not_resumed(name, tmp_path, monkeypatch):
+    data, dev = write_squad(tmp_path / "few.json", FEW), write_squad(tmp_path / "dev.json", FEW[:3])
+    settings = config(make_model("bert", tmp_path / "encoder"), data, tmp_path / "run", epochs=2, dev=dev)
+    path = train_and_stop(settings, 1, monkeypatch) / "config.yaml"
+    begun = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(begun | {name: begun["dev" if name == "train" else "train"]}))
+    with pytest.raises(SettingsError, match=r"\.json: has changed since .*run was started"):
+        dokhae.resume(path.parent, show=False)
+    path.write_text(yaml.safe_dump(begun | {"dev": None}))
+    with pytest.raises(SettingsError, match=r"config\.yaml: dev is None, but the run began with .*dev\.json; put that"):
+        dokhae.resume(path.parent, show=False)
+
+
 def test_a_run_whose_settings_have_changed_is_not_resumed(stopped):
     path, record = stopped / "config.yaml", (stopped / "run.json").read_bytes()
     begun = path.read_text()
@@ -269,8 +284,8 @@ def test_a_run_whose_settings_have_changed_is_not_resumed(stopped):
         with pytest.raises(SettingsError, match=rf"config\.yaml: {words}"):
             dokhae.resume(stopped, show=False)
         assert (stopped / "run.json").read_bytes() == record
-    path.write_text(begun.replace("checkpoint_every: null", "checkpoint_every: 1"))  # changes no weight
-    dokhae.resume(stopped, show=False)
+    path.write_text(begun.replace("checkpoint_every: null", "checkpoint_every: 1").replace("best: 1", "best: 2"))
+    dokhae.resume(stopped, show=False)  # that changes no result
 
 
 def test_a_run_whose_data_has_changed_is_not_resumed(stopped):

@@ -230,7 +230,7 @@ def _probe(fast: Any, input_names: tuple[str, ...], texts: Texts) -> Layout:  # 
         cls=cls[0],
         pad_id=fast.pad_token_id,
         pad_type=fast.pad_token_type_id,
-        pad_left=left,
+        pad_left=left and "attention_mask" in input_names,  # without one nothing is padded
         input_names=input_names,
         texts=texts,
     )

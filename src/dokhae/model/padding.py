@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
@@ -87,6 +88,11 @@ def in_padded_rows(
         return found[0]
     order = to_tensor(np.argsort(np.concatenate(rows)), device)
     return [torch.cat(same)[order] for same in zip(*found, strict=True)]
+
+
+def is_run_in_parts(model: Any) -> bool:  # noqa: ANN401 - a transformers model
+    """Whether a batch may take several passes of a model, as many as its windows have lengths."""
+    return _is_sparse(model) or "attention_mask" not in inspect.signature(model.forward).parameters
 
 
 def in_columns(values: Tensor, columns: int) -> Tensor:

@@ -14,30 +14,10 @@ from dokhae.recipes.reading import ENDING, Row, find
 from dokhae.records import from_mapping, to_mapping
 from dokhae.training.config import TrainConfig
 from dokhae.training.contexts import for_contexts
+from dokhae.training.run_config import is_free
 
 DATA = Path("data")  # where `dokhae data download` puts files unless told otherwise
 RUNS = Path("runs")
-# what may differ from run to run of one row: where files lie, the machine, and what is only told or kept
-FREE = frozenset(
-    {
-        "train",
-        "dev",
-        "out",
-        "device",
-        "devices",
-        "nodes",
-        "strategy",
-        "seed",
-        "recipe",
-        "checkpoint_every",
-        "checkpoint_minutes",
-        "trust_remote_code",
-        "track",
-        "keep.best",
-        "optimizer.offload",
-        "compile",
-    }
-)
 
 
 def settings_of(row: Row, processes: int = 1) -> dict[str, Any]:
@@ -134,13 +114,9 @@ def changes(config: TrainConfig, row: Row | None = None) -> list[str]:
     devices = size if batches_of_a_step(row) % size == 0 else 1
     expected = for_contexts(planned(row, model=row.model or config.model, train=config.train, devices=devices))
     there = flat(to_mapping(expected), row.name)
+    # auto: what the device is fastest in
     return [
         f"{name} {value}"
         for name, value in here.items()
-        if value != there[name] and there[name] != "auto" and not is_free(name)  # auto: what the device is fastest in
+        if value != there[name] and there[name] != "auto" and not (is_free(name) or name == "seed")
     ]
-
-
-def is_free(name: str) -> bool:
-    """Whether a setting, its groups with a dot, may differ from run to run of one row."""
-    return name in FREE or name.partition(".")[0] in FREE

@@ -8,10 +8,11 @@ from typing import Any
 
 from dokhae.files import sha256
 from dokhae.recipes.dotted import flat
-from dokhae.recipes.using import is_free
 from dokhae.records import to_mapping
 from dokhae.sweeps.space import Choice, ends
 from dokhae.sweeps.spec import Spec, config_of, described
+from dokhae.training.config import TrainConfig
+from dokhae.training.run_config import is_free
 
 MOST_TOLD = 5  # differences in a message
 
@@ -27,7 +28,7 @@ def fingerprint(spec: Spec) -> dict[str, Any]:
     shared = {
         f"settings.{name}": _content(Path(str(value))) if name == "model" else value
         for name, value in settings.items()
-        if name not in spec.search and (name == "seed" or not is_free(name))  # a seed changes the scores
+        if name not in spec.search and not is_free(name)
     }
     trained_on = spec.search.get("train", Choice((settings["train"],)))
     data: dict[str, Any] = {
@@ -49,13 +50,21 @@ def fingerprint(spec: Spec) -> dict[str, Any]:
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> str:
     """What differs, as words; "" where nothing does."""
-    names = [name for name in before.keys() | now.keys() if before.get(name) != now.get(name)]
+    before = _defaults() | before  # of settings that dokhae did not have then
+    counted = now.keys() | {name for name in before if not name.startswith("settings.")}
+    names = [name for name in counted if before.get(name) != now.get(name)]
     told = [
         f"{name} has changed" if name.startswith("data.") else f"{name} was {before.get(name)} and is {now.get(name)}"
         for name in sorted(names)[:MOST_TOLD]
     ]
     more = [f"{len(names) - MOST_TOLD} more"] if len(names) > MOST_TOLD else []
     return ", ".join(told + more)
+
+
+def _defaults() -> dict[str, Any]:
+    """Settings as they are unless told otherwise, as a fingerprint has them."""
+    plain = TrainConfig(benchmark="", model="", train=Path(), out=Path())
+    return {f"settings.{name}": value for name, value in flat(to_mapping(plain), "defaults").items()}
 
 
 def _content(model: Path) -> str:

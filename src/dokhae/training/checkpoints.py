@@ -106,6 +106,8 @@ class Checkpoints(pl.Callback):
         self.io = AtomicCheckpoints(identity)
         self.folder = config.out / "checkpoints"
         self.best: list[tuple[float, str]] = []  # (score, higher is better; file name), best first
+        self.validated_at = -1  # optimizer step of the last validation
+        self._dropped: list[str] = []  # that are no longer among the best
         self.request = Request()
         self._hear: Callable[[], None] = lambda: None
         self._stepped = 0
@@ -115,7 +117,7 @@ class Checkpoints(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run has to know."""
-        return {"best": [list(entry) for entry in self.best]}
+        return {"best": [list(entry) for entry in self.best], "validated_at": self.validated_at}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on with the best ones of before, as far as their files are still there.
@@ -126,6 +128,7 @@ class Checkpoints(pl.Callback):
         names = {path.name for path in self.folder.iterdir()}  # in this folder and nowhere else
         best = [(score, name) for score, name in state_dict["best"] if name in names]
         self.best = self.processes.broadcast(best)
+        self.validated_at = state_dict.get("validated_at", -1)  # an older one does not say
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -151,7 +154,8 @@ class Checkpoints(pl.Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
         """Between two optimizer steps; after the last batch of an epoch its validation comes first, if there is one."""
         before, self._stepped = self._stepped, trainer.global_step
-        if trainer.global_step == before or (trainer.is_last_batch and self.config.dev is not None):
+        at_end = trainer.global_step >= self.steps  # on_train_end comes next, or a validation
+        if trainer.global_step == before or at_end or (trainer.is_last_batch and self.config.dev is not None):
             return
         # by what all have said: a signal that comes while it is saved is only this process's, and for the next step
         asked, is_time = self.processes.any(self.request.asked, self._is_time(trainer.global_step))  # clocks differ
@@ -166,6 +170,7 @@ class Checkpoints(pl.Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """After an epoch: keep the model if it is among the best, then save the last checkpoint, which knows of it."""
+        self.validated_at = trainer.global_step
         if trainer.state.fn == "fit":
             self.keep_if_best(trainer)
             try:
@@ -187,7 +192,10 @@ class Checkpoints(pl.Callback):
                 raise Diverged(f"the weights are not finite after step {trainer.global_step}")
         self._save(trainer, LAST)
         self._saved, self._saved_at = trainer.global_step, time.monotonic()
-        self._drop()
+        while self._dropped:  # only now: a run that goes on from the last checkpoint before would miss them
+            dropped = self.folder / self._dropped.pop()
+            if self.processes.first:
+                dropped.unlink(missing_ok=True)
 
     def keep_if_best(self, trainer: pl.Trainer) -> None:
         """Save the model under its score if it is among the k best; save_last then drops the one it pushes out."""
@@ -202,17 +210,9 @@ class Checkpoints(pl.Callback):
         if len(self.best) == self.keep.best and score <= self.best[-1][0]:
             return
         self._save(trainer, file, weights_only=True)
-        self.best = sorted([*self.best, (score, file)], key=lambda entry: -entry[0])[: self.keep.best]
-
-    def _drop(self) -> None:
-        """Delete models that are no longer among the best, or that a killed run saved and did not live to tell of.
-
-        Only when the last checkpoint no longer knows them: a run that goes on from it would miss them.
-        """
-        best = {name for _, name in self.best}
-        for path in self.folder.glob("best-*.ckpt") if self.processes.first else ():
-            if path.name not in best:
-                path.unlink(missing_ok=True)
+        ranked = sorted([*self.best, (score, file)], key=lambda entry: -entry[0])
+        self.best = ranked[: self.keep.best]
+        self._dropped += [dropped for _, dropped in ranked[self.keep.best :]]
 
     def _tell(self, trainer: pl.Trainer) -> None:
         if self.watch is not None and self.processes.first:

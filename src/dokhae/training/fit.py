@@ -143,7 +143,7 @@ def _train(module: TrainingModule, data: TrainingData, checkpoints: Checkpoints,
             finally:
                 module.leave_as_it_was()
             checkpoints.stop_if_asked(trainer)  # in the last step
-            if data.dev is not None and not trainer.should_stop and module.validated_at != trainer.global_step:
+            if data.dev is not None and not trainer.should_stop and checkpoints.validated_at != trainer.global_step:
                 trainer.validate(module, datamodule=data, verbose=False)  # stopped in the middle of an epoch
                 checkpoints.keep_if_best(trainer)
                 checkpoints.save_last(trainer)  # which now knows of it

@@ -43,6 +43,10 @@ RESTARTS = 3  # of all processes, after one was killed or stopped with an error 
 OWN_STORE = "TORCH_DISABLE_SHARE_RDZV_TCP_STORE"
 FOLDER = "DOKHAE_LAUNCH_FOLDER"  # for processes that do not get as far as their order
 UNGUARDED = "unguarded"  # the file that is there once one of them was about to start processes of its own
+SCRIPT = (
+    "each of the processes imports the script that has started them; put what it does below "
+    '`if __name__ == "__main__":`'
+)
 SECONDS_TO_START = 5  # the agent, new processes
 SECONDS_TO_END = 5  # processes that were told to stop at once
 
@@ -56,7 +60,10 @@ def launch(config: Asked, task: Callable[[], Any]) -> Any:  # noqa: ANN401 - wha
     after Ctrl-C, when the last step is saved; SettingsError where devices or nodes are missing.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):  # one of ours, which imports the script first
-        (Path(os.environ[FOLDER]) / UNGUARDED).touch()
+        folder = os.environ.get(FOLDER)
+        if folder is None:  # somebody else's
+            sys.exit(f"dokhae: {SCRIPT}")
+        (Path(folder) / UNGUARDED).touch()
         sys.exit(SettingsError.exit_code)
     check_devices(config.devices or 1, choose_device(config.device))
     messages = logging.getLogger("dokhae")
@@ -99,8 +106,7 @@ class Launched:
                 if self.request.asked or unguarded.exists():
                     self._pass_on()  # also to those that were being started meanwhile
         if unguarded.exists():
-            raise SettingsError("each of the processes imports the script that has started them; put what it does "
-                                'below `if __name__ == "__main__":`')  # fmt: skip
+            raise SettingsError(SCRIPT)
         if self.request.asked and self._error is None and not self._results:
             raise self._explained(KeyboardInterrupt())
         if self._error is not None and not verdict_in(self.order.folder):

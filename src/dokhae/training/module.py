@@ -65,7 +65,6 @@ class TrainingModule(pl.LightningModule):
         self.recorder: Recorder | None = None
         self.validated: list[Validated] = []
         self.failed: DokhaeError | None = None  # by the running validation
-        self.validated_at = -1  # optimizer step of the last validation
 
     @property
     def data(self) -> TrainingData:
@@ -116,7 +115,7 @@ class TrainingModule(pl.LightningModule):
             if self.failed is not None:
                 raise self.failed
         parts = processes.gather(self.validated)
-        self.validated, self.validated_at = [], self.trainer.global_step
+        self.validated = []
         with processes.together(), self._diverging():
             scores = self._scores(in_turn(parts)) if processes.first else None
         for name, value in processes.broadcast(scores).items():

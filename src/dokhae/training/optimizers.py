@@ -136,7 +136,7 @@ def make_schedule(optimizer: torch.optim.Optimizer, config: RunConfig, steps: in
     """The learning rate by optimizer steps: warm-up, then linear, cosine or polynomial to zero, or constant."""
     settings = config.optimizer
     warmup = int(settings.warmup) if settings.warmup >= 1 else math.ceil(steps * settings.warmup)
-    if settings.warmup >= steps:
+    if settings.warmup >= 1 and warmup >= steps - 1 > 0:
         log.warning("optimizer.warmup is %d steps, and there are %d: the learning rate only rises", warmup, steps)
     warmup = min(warmup, steps - 1)  # at rate 0, a single step would learn nothing
     names = {"constant": "constant_with_warmup"}

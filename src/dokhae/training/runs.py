@@ -24,7 +24,7 @@ from dokhae.records import from_mapping, read_settings, to_mapping
 from dokhae.training.checkpoints import LAST, Interrupted, Pruned
 from dokhae.training.identity import Identity, identity_in
 from dokhae.training.meeting import LostProcess
-from dokhae.training.run_config import Config, RunConfig
+from dokhae.training.run_config import Config, RunConfig, is_free
 
 log = logging.getLogger("dokhae")
 JOB = "job.json"  # the cluster's job that began the run
@@ -35,11 +35,6 @@ STATUSES = (
     (Pruned, "pruned"),
     (LostProcess, "killed"),
 )
-# what may be another when a run goes on: where things are, for what they hold is compared, and how all is computed
-FREE = {
-    "model", "train", "dev", "out", "recipe", "trust_remote_code", "device", "devices", "nodes", "strategy", "compile",
-    "no_cuda_graphs", "checkpoint_every", "checkpoint_minutes", "track.mlflow", "track.wandb", "track.project",
-}  # fmt: skip
 PACKAGES = ("dokhae", "torch", "transformers", "tokenizers", "lightning", "numpy")
 
 
@@ -89,12 +84,13 @@ def load(
     config = replace(begun, train=moved.get("train", begun.train), dev=moved.get("dev", begun.dev))
     record = record_of(run)
     _refuse_changed(path, begun, record)
-    digests = record.get("data", {})
-    for name in used:
-        file, old = getattr(config, name), getattr(begun, name)
-        before = digests.get(str(old.resolve())) if old is not None else None
-        # a run that was killed just when it began with files that had moved knows them by their old names
-        if digests and file is not None and sha256(file) not in ([before] if before else digests.values()):
+    digests, settings = record.get("data", {}), record.get("settings", {})
+    for name in used if settings else ():
+        file, before = getattr(config, name), settings.get(name)  # under which the hash is, also where files have moved
+        if (file is None) != (before is None):
+            raise SettingsError(f"{path}: {name} is {file}, but the run began with {before}; put that back, or train "
+                                "again into another folder")  # fmt: skip
+        if file is not None and sha256(file) != digests[before]:
             raise SettingsError(f"{file}: has changed since {run} was started; put the old file back, or train anew")
     return config
 
@@ -112,7 +108,7 @@ def _refuse_changed(path: Path, config: RunConfig, record: Mapping[str, Any]) ->
     """SettingsError where a config.yaml no longer says what the run began with, as far as that makes the result."""
     now, before = by_name(resolved(config)), by_name(record.get("settings", {}))
     for name, value in before.items():
-        if name in now and name not in FREE and now[name] != value:
+        if name in now and now[name] != value and not is_free(name) and name != "model":  # whose hash is compared
             raise SettingsError(f"{path}: {name} is {now[name]}, but the run began with {value}; put that back, or "
                                 "train again into another folder")  # fmt: skip
 
@@ -129,7 +125,10 @@ def begun_by(job: str | None, config: RunConfig) -> bool:
     path, settings = config.out / JOB, config.out / "config.yaml"
     if job is None or not path.exists() or read_json(path) != {"job": job}:
         return False
-    return not settings.exists() or read_settings(settings) == resolved(config)
+    if not settings.exists():
+        return True
+    begun = from_mapping(type(config), read_settings(settings), str(settings))  # with defaults for what it lacks
+    return resolved(begun) == resolved(config)
 
 
 def check_processes(run: Path, size: int) -> None:
