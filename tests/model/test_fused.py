@@ -143,8 +143,12 @@ def test_states_that_attention_reads_and_adds_have_one_gradient(added, tmp_path,
             torch.testing.assert_close(found[name].float(), one.float(), rtol=0.05, atol=0.02, msg=name)
 
 
-def test_of_states_that_only_one_part_reads_there_is_a_gradient(tmp_path):
-    attention = layer_of(tmp_path).attention.self.to(BF16)
+@pytest.mark.parametrize("size", [32, 16])
+def test_of_states_that_only_one_part_reads_there_is_a_gradient(size, tmp_path):
+    attention = layer_of(tmp_path).attention.self
+    if size != 32:
+        attention.query, attention.key, attention.value = (nn.Linear(32, size) for _ in range(3))
+    attention.to(BF16)
     states = torch.randn(1, 9, 32, generator=torch.Generator().manual_seed(0)).to(BF16)
     wanted = learned(attention.query, attention, states)
     Threefold(attention)

@@ -54,7 +54,12 @@ def die_at(number, write, settings):
         os.kill(os.getpid(), signal.SIGKILL)
 
     killed.left = number
-    if write == "half written":
+    if write == "not deleted":
+        unlink = Path.unlink
+        Path.unlink = lambda path, **how: (
+            (killed(half=False) if path.suffix == ".ckpt" else None) or unlink(path, **how)
+        )
+    elif write == "half written":
         whole = Path.write_bytes
         Path.write_bytes = lambda path, content: killed(path, content, half=True) or whole(path, content)
     else:
@@ -135,6 +140,7 @@ def test_a_process_that_is_killed_again_and_again_at_random_moments(seed, whole,
     [
         (1, "half written"), pytest.param(1, "not renamed", marks=pytest.mark.slow),
         pytest.param(7, "half written", marks=pytest.mark.slow), (9, "not renamed"),  # the last one, after a new best
+        (1, "not deleted"),  # the best that the new one has pushed out
     ],
 )  # fmt: skip
 def test_a_process_that_is_killed_while_it_writes_a_checkpoint(number, write, whole, tmp_path):
@@ -142,8 +148,8 @@ def test_a_process_that_is_killed_while_it_writes_a_checkpoint(number, write, wh
     settings = config(undisturbed.model, undisturbed.train, tmp_path / "run", **SETTINGS)
     assert run_process(die_at, number, write, settings) == -signal.SIGKILL
     checkpoints = settings.out / "checkpoints"
-    assert list(checkpoints.glob(".*.tmp"))
-    if number > 1:
+    assert bool(list(checkpoints.glob(".*.tmp"))) == (write != "not deleted")
+    if number > 1 or write == "not deleted":
         best = best_in(torch.load(checkpoints / "last.ckpt", weights_only=True))
         assert set(best) < {path.name for path in checkpoints.iterdir()}  # none is lost before its successor is known
     finish(settings, undisturbed)

@@ -627,3 +627,5 @@ def test_a_restart_is_known_by_job_and_settings(tmp_path):
     settings = changed.out / "config.yaml"
     settings.write_text(settings.read_text().replace("  power: 1.0\n", ""))  # as a dokhae that did not have it
     assert "power" not in settings.read_text() and runs.begun_by("1", changed)
+    settings.write_text(settings.read_text() + "to_come: 1\n")
+    assert not runs.begun_by("1", changed)

@@ -17,7 +17,7 @@ import dokhae
 from dokhae.errors import DataError, DokhaeError, SettingsError
 from dokhae.stopping import ASKING
 from dokhae.training import KeepConfig, OptimizerConfig
-from dokhae.training.checkpoints import Checkpoints, Interrupted
+from dokhae.training.checkpoints import Checkpoints, Interrupted, best_in
 from dokhae.training.folder import alone_in, refuse_taken
 from dokhae.training.module import TrainingModule
 from dokhae.training.reading import ReaderLesson
@@ -99,6 +99,22 @@ def test_ctrl_c_in_the_last_validation_stops_before_the_scoring(epochs, message,
     assert json.loads((out / "run.json").read_text())["status"] == "interrupted"
     assert not (out / "scores.json").exists()
     assert dokhae.resume(out, show=False) == json.loads((out / "scores.json").read_text())
+
+
+def test_a_run_that_was_scoring_and_has_lost_its_best_model_validates_again(tmp_path):
+    data = write_squad(tmp_path / "few.json", FEW)
+    run = tmp_path / "run"
+    keep = KeepConfig(best_by="loss", best=2)
+    settings = config(make_model("bert", tmp_path / "encoder"), data, run, epochs=3, batch_size=2, keep=keep)
+    report, model = dokhae.train(settings, show=False), weights(run)
+    names = best_in(torch.load(run / "checkpoints" / "last.ckpt", weights_only=True))
+    assert names[0].startswith("best-step=9-")
+    (run / "checkpoints" / names[0]).unlink()
+    record = run / "run.json"
+    record.write_text(record.read_text().replace('"status": "finished"', '"status": "running"'))
+    assert dokhae.resume(run, show=False) == report
+    assert equal(weights(run), model)
+    assert (run / "checkpoints" / names[0]).exists()
 
 
 def test_ctrl_c_gives_the_signals_back(tmp_path):

@@ -148,7 +148,8 @@ class ThreefoldFunction(torch.autograd.Function):
         """The gradient of each argument. That of the states which was given is written over."""
         states, weight = ctx.saved_tensors
         *three, added = (None if one is None else _rows(one).contiguous() for one in gradients)
-        filled = (torch.zeros_like(states) if one is None else one for one in three)  # of what nobody took
+        size = len(weight) // len(three)
+        filled = (states.new_zeros(len(states), size) if one is None else one for one in three)  # of what nobody took
         change, of_biases = kernels_for(states).join(*filled)
         of_states = change @ weight if added is None else added.addmm_(change, weight)
         return of_states.view(ctx.shape), *(change.t() @ states).chunk(3), *of_biases

@@ -117,7 +117,8 @@ class Checkpoints(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run has to know."""
-        return {"best": [list(entry) for entry in self.best], "validated_at": self.validated_at}
+        best = [list(entry) for entry in self.best]
+        return {"best": best, "dropped": [*self._dropped], "validated_at": self.validated_at}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on with the best ones of before, as far as their files are still there.
@@ -128,7 +129,10 @@ class Checkpoints(pl.Callback):
         names = {path.name for path in self.folder.iterdir()}  # in this folder and nowhere else
         best = [(score, name) for score, name in state_dict["best"] if name in names]
         self.best = self.processes.broadcast(best)
-        self.validated_at = state_dict.get("validated_at", -1)  # an older one does not say
+        if len(self.best) == len(state_dict["best"]):  # else the last model may be the best again
+            self.validated_at = state_dict.get("validated_at", -1)  # an older one does not say
+        self._dropped = state_dict.get("dropped", [])
+        self._drop()  # what a killed run had no time for
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -192,10 +196,7 @@ class Checkpoints(pl.Callback):
                 raise Diverged(f"the weights are not finite after step {trainer.global_step}")
         self._save(trainer, LAST)
         self._saved, self._saved_at = trainer.global_step, time.monotonic()
-        while self._dropped:  # only now: a run that goes on from the last checkpoint before would miss them
-            dropped = self.folder / self._dropped.pop()
-            if self.processes.first:
-                dropped.unlink(missing_ok=True)
+        self._drop()  # not before: a run that goes on from the last checkpoint before this would miss them
 
     def keep_if_best(self, trainer: pl.Trainer) -> None:
         """Save the model under its score if it is among the k best; save_last then drops the one it pushes out."""
@@ -213,6 +214,12 @@ class Checkpoints(pl.Callback):
         ranked = sorted([*self.best, (score, file)], key=lambda entry: -entry[0])
         self.best = ranked[: self.keep.best]
         self._dropped += [dropped for _, dropped in ranked[self.keep.best :]]
+
+    def _drop(self) -> None:
+        """Delete the models that are no longer among the best."""
+        for name in self._dropped if self.processes.first else ():
+            (self.folder / name).unlink(missing_ok=True)
+        self._dropped = []
 
     def _tell(self, trainer: pl.Trainer) -> None:
         if self.watch is not None and self.processes.first:

@@ -127,7 +127,10 @@ def begun_by(job: str | None, config: RunConfig) -> bool:
         return False
     if not settings.exists():
         return True
-    begun = from_mapping(type(config), read_settings(settings), str(settings))  # with defaults for what it lacks
+    try:
+        begun = from_mapping(type(config), read_settings(settings), str(settings))  # with defaults for what it lacks
+    except SettingsError:  # of another kind of training, or of a dokhae with other settings
+        return False
     return resolved(begun) == resolved(config)
 
 

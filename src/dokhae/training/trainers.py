@@ -16,6 +16,7 @@ from torch.distributed.fsdp import FullyShardedDataParallel
 
 from dokhae.errors import SettingsError
 from dokhae.model.layers import layers_of
+from dokhae.model.packing import is_packed
 from dokhae.model.padding import is_run_in_parts
 from dokhae.training.checkpoints import Checkpoints, watched
 from dokhae.training.cluster import check_place
@@ -103,7 +104,7 @@ def check_strategy(model: torch.nn.Module, config: RunConfig, device: str) -> No
         return
     check_place(config.strategy, device)
     layer_classes(model)
-    if is_run_in_parts(model):
+    if not is_packed(model) and is_run_in_parts(model):
         raise SettingsError(f"{type(model).__name__}: strategy fsdp needs one pass a batch in all processes, and this "
                             "model takes more where windows have several lengths; use ddp")  # fmt: skip
     settings = config.optimizer
