@@ -9,7 +9,8 @@ export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1
 # torchrun sets this to 1 unless it is given: on CPUs, cores of a machine divided by its processes
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-4}"
 
-exec torchrun --nnodes 2 --nproc-per-node 4 --max-restarts 3 \
+# a step that has begun when all is stopped is finished and saved: ten minutes for that, instead of half a one
+exec torchrun --nnodes 2 --nproc-per-node 4 --max-restarts 3 --shutdown-timeout 600 \
   --rdzv-backend c10d --rdzv-endpoint "${FIRST:?the address of the first machine}:29400" \
   --rdzv-id "${JOB:?a name that no other run has}" \
   -m dokhae train --benchmark korquad-1.0 --model monologg/koelectra-base-v3-discriminator \

@@ -11,6 +11,7 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 import dokhae
+from dokhae.cli import main
 from dokhae.errors import DokhaeError, SettingsError
 from dokhae.training import KeepConfig, OptimizerConfig
 from dokhae.training.reproduction import folder_for
@@ -183,6 +184,14 @@ def test_a_run_that_has_lost_its_scores_is_not_run_again_in_vain(tmp_path):
     with pytest.raises(SettingsError, match=r"has lost its scores\.json"):
         dokhae.reproduce(settings.out, show=False)
     assert not (tmp_path / "run-again").exists()
+
+
+def test_of_a_run_without_a_dev_file_the_weights_are_compared(tmp_path, capsys):
+    data, out = write_squad(tmp_path / "few.json", FEW), tmp_path / "run"
+    dokhae.train(config(make_model("bert", tmp_path / "encoder"), data, out, dev=None, max_steps=1), show=False)
+    assert main(["train", "--reproduce", str(out)]) == 0
+    told = capsys.readouterr()
+    assert (told.out, told.err.splitlines()[-1]) == ("", f"the weights are those of {out}; it has no scores")
 
 
 def test_a_reproduction_is_not_put_into_another_trainings_folder(run, tmp_path):

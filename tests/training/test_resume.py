@@ -54,7 +54,8 @@ def ask_to_stop_at(step, monkeypatch):
 def test_ctrl_c_saves_and_resuming_ends_with_the_same_weights(changes, stops, tmp_path, monkeypatch):
     data = write_squad(tmp_path / "few.json", FEW)
     model = make_model("bert", tmp_path / "encoder")
-    settings = {"batch_size": 2, "learning_rate": 1e-3, "keep": KEEP} | changes
+    monkeypatch.chdir(tmp_path)
+    settings = {"batch_size": 2, "learning_rate": 1e-3, "keep": KEEP, "dev": data.relative_to(tmp_path)} | changes
     dokhae.train(config(model, data, tmp_path / "whole", **settings), show=False)
     for stop in stops:
         out = tmp_path / f"stopped-{stop}"
@@ -68,6 +69,8 @@ def test_ctrl_c_saves_and_resuming_ends_with_the_same_weights(changes, stops, tm
         dokhae.resume(out, show=False)
         assert equal(weights(out), weights(tmp_path / "whole")), f"stopped after step {stop}"
         assert logged(out) == logged(tmp_path / "whole")
+        if "dev" not in changes:
+            assert (out / "scores.json").read_bytes() == (tmp_path / "whole" / "scores.json").read_bytes()
         history = json.loads((out / "run.json").read_text())["history"]
         assert [entry["status"] for entry in history] == ["interrupted", "finished"]
         assert all(entry["command"] == sys.argv for entry in history)

@@ -113,9 +113,12 @@ def print_scores(result: dict[str, Any]) -> bool:
 
 
 def print_reproduced(found: dict[str, Any], run: Path) -> None:
-    """The scores of a run that was run again."""
+    """The scores of a run that was run again; without a dev file there are none, and it is the weights that count."""
     import json
 
+    if not found["scores"]:
+        sys.stderr.write(f"the weights are those of {run}; it has no scores\n")
+        return
     sys.stdout.write(json.dumps({name: pair["now"] for name, pair in found["scores"].items()}) + "\n")
     weights = "the weights too" if found["same_weights"] else "but not the weights"
     sys.stderr.write(f"the scores are those of {run}, {weights}\n")

@@ -190,7 +190,7 @@ class ClassLesson:
         task, gold = self.loaded.task, self.labels["dev"]
         report: dict[str, Any] = {
             "task": task.name,
-            "data": str(dev),
+            "data": str(dev.resolve()),
             "sha256": sha256(dev),
             "scores": scores_of(task, gold, logits),
         }

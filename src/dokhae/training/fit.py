@@ -170,7 +170,8 @@ def resume(
     """
     runs.refuse_another_kind(run, task.kind)
     if runs.finished(run):
-        log.info("%s is finished; there is nothing left to do", run)
+        if cluster.first_process():
+            log.info("%s is finished; there is nothing left to do", run)
         return _report(run)
     config = runs.load(run, task.kind, trust_remote_code, data)
     if data and cluster.first_process():

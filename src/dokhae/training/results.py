@@ -61,7 +61,7 @@ class Scored:
         """As scores.json has it."""
         report: dict[str, Any] = {
             "benchmark": config.benchmark,
-            "data": str(config.dev),
+            "data": str(config.dev and config.dev.resolve()),
             "sha256": self.digest,
             "questions": len(texts_of(self.predictions)),
             "scores": self.scores,

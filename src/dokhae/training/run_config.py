@@ -12,7 +12,7 @@ from dokhae.errors import SettingsError
 
 Watch = Callable[[int, dict[str, float]], None]  # (optimizer steps done, the loss and the scores on the dev file)
 Config = TypeVar("Config", bound="RunConfig")
-# settings that change no result: where files lie, what computes and how, and what is only told or kept
+# settings that change no more than last bits: where files lie, what computes and how, what is only told or kept
 FREE = {
     "train", "dev", "out", "recipe", "device", "devices", "nodes", "strategy", "compile", "no_cuda_graphs",
     "optimizer.offload", "checkpoint_every", "checkpoint_minutes", "keep.best", "track", "trust_remote_code",
@@ -21,7 +21,7 @@ Bound = tuple[str, float | None, float]  # a number's name, what it is, and the 
 
 
 def is_free(name: str) -> bool:
-    """Whether a setting, its groups with a dot, changes no result."""
+    """Whether a setting, its groups with a dot, changes no more of a result than last bits."""
     return name in FREE or name.partition(".")[0] in FREE
 
 

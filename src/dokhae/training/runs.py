@@ -75,7 +75,8 @@ def load(
     """
     path = run / "config.yaml"
     if not path.exists():
-        raise SettingsError(f"{run}: is not a run folder (it has no config.yaml)")
+        raise SettingsError(f"{run}: is not a run folder (it has no config.yaml); a training that was stopped before "
+                            "it began is started again without --resume")  # fmt: skip
     refuse_another_kind(run, kind)
     begun = replace(from_mapping(kind, read_settings(path), str(path)), out=run)
     if begun.trust_remote_code and not trust_remote_code:
