@@ -19,6 +19,7 @@ from dokhae.stopping import ASKING
 from dokhae.training import KeepConfig, OptimizerConfig
 from dokhae.training.checkpoints import Checkpoints, Interrupted, best_in
 from dokhae.training.folder import alone_in, refuse_taken
+from dokhae.training.identity import Identity
 from dokhae.training.module import TrainingModule
 from dokhae.training.reading import ReaderLesson
 from tiny_models import make_model
@@ -118,6 +119,16 @@ def test_a_run_that_was_scoring_and_has_lost_its_best_model_validates_again(tmp_
     assert dokhae.resume(run, show=False) == report
     assert equal(weights(run), model)
     assert (run / "checkpoints" / names[0]).exists()
+
+
+def test_only_files_of_its_own_folder_are_deleted_because_a_checkpoint_says_so(tmp_path):
+    own, other = tmp_path / "checkpoints" / "best-step=1-dev_em=1.0000.ckpt", tmp_path / "thesis.txt"
+    own.parent.mkdir()
+    for path in (own, other):
+        path.touch()
+    checkpoints = Checkpoints(config(tmp_path, tmp_path, tmp_path), 1, Identity("", "", ""))
+    checkpoints.load_state_dict({"best": [], "dropped": [own.name, "../thesis.txt", str(other)]})
+    assert not own.exists() and other.exists()
 
 
 def test_ctrl_c_gives_the_signals_back(tmp_path):

@@ -131,7 +131,7 @@ class Checkpoints(pl.Callback):
         self.best = self.processes.broadcast(best)
         if len(self.best) == len(state_dict["best"]):  # else the last model may be the best again
             self.validated_at = state_dict.get("validated_at", -1)  # an older one does not say
-        self._dropped = state_dict.get("dropped", [])
+        self._dropped = [name for name in state_dict.get("dropped", []) if name in names]
         self._drop()  # what a killed run had no time for
 
     @contextlib.contextmanager
@@ -185,7 +185,7 @@ class Checkpoints(pl.Callback):
             self.stop_if_asked(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Where the last step was in the middle of an epoch."""
+        """Where no validation has saved the last step."""
         if self._saved != trainer.global_step:
             self.save_last(trainer)
 

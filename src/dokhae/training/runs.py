@@ -91,7 +91,7 @@ def load(
         if (file is None) != (before is None):
             raise SettingsError(f"{path}: {name} is {file}, but the run began with {before}; put that back, or train "
                                 "again into another folder")  # fmt: skip
-        if file is not None and sha256(file) != digests[before]:
+        if file is not None and sha256(file) != digests.get(before):
             raise SettingsError(f"{file}: has changed since {run} was started; put the old file back, or train anew")
     return config
 
