@@ -189,12 +189,12 @@ def _modernbert(hidden: int, layers: int, positions: int, tokenizer: Any) -> Any
     return transformers.ModernBertForQuestionAnswering(config)
 
 
-# name: (maker, kind of tokenizer)
 def _fnet(hidden: int, layers: int, positions: int, tokenizer: Any) -> Any:
     config = transformers.FNetConfig(max_position_embeddings=positions, **_sizes(hidden, layers, tokenizer))
     return transformers.FNetForQuestionAnswering(config)
 
 
+# name: (maker, kind of tokenizer)
 FAMILIES: dict[str, tuple[Callable[[int, int, int, Any], Any], str]] = {
     "bert": (_bert, "bert"),
     "bert-uncased": (_bert, "bert-uncased"),

@@ -44,6 +44,7 @@ EXAMPLE = (
     "dokhae train --benchmark korquad-1.0 --model monologg/koelectra-base-v3-discriminator \\\n"
     "           --train KorQuAD_v1.0_train.json --dev KorQuAD_v1.0_dev.json --out runs/koelectra"
 )
+OF_GROUPS = "Every verb takes --config FILE.yaml with the same\nnames; options on the command line win over it"
 NOTE = "Verbs, but compat and convert, take --config FILE.yaml\nwith the same names; options on the command line win"
 
 
@@ -82,7 +83,7 @@ def usage(group: ModuleType) -> str:
     """The text of `dokhae --help`, or of a group's."""
     verbs = "".join(f"  {verb:<10}{what}\n" for verb, what in group.VERBS.items())
     words = _words(group)
-    note = getattr(group, "NOTE", NOTE)
+    note = getattr(group, "NOTE", OF_GROUPS)
     return (
         f"{group.TITLE}\n\n"
         f"usage: {words} VERB [OPTIONS]\n\n{verbs}\n"
