@@ -553,6 +553,7 @@ def test_fsdp_goes_on_and_trains_what_one_process_trains_up_to_the_middle_of_an_
     assert scores[0] == scores[1] == json.loads((alone / "scores.json").read_text())
 
 
+@pytest.mark.slow  # the fast tests are to stay within five minutes; the one above scores after a training too
 def test_fsdp_goes_on_where_it_was_scoring(folder, tmp_path):
     divided = settings(folder, tmp_path / "divided", strategy="fsdp", epochs=5 / 3)
     scores = results(run(2, train_divided, divided))
